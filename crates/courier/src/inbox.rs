@@ -1,0 +1,122 @@
+//! Where receipts wait for the embedder, and the promise that each request gets one.
+
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::failure::{Failure, FailureKind};
+use crate::message::{Receipt, Request, Response};
+
+/// Longest timeout: more would overflow the clock.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+pub(crate) struct Inbox {
+    receipts: Mutex<Vec<Receipt>>,
+    /// called when the list goes from empty to not empty; behind a lock only because it need not be `Sync`
+    ring: Mutex<Box<dyn Fn() + Send>>,
+    /// requests taken and not yet answered
+    open: AtomicUsize,
+    /// a task panicked: something is wrong in a way nobody foresaw
+    broken: AtomicBool,
+}
+
+impl Inbox {
+    pub(crate) fn new(ring: impl Fn() + Send + 'static) -> Inbox {
+        Inbox {
+            receipts: Mutex::default(),
+            ring: Mutex::new(Box::new(ring)),
+            open: AtomicUsize::new(0),
+            broken: AtomicBool::new(false),
+        }
+    }
+
+    /// Moves all receipts to the end of `into`.
+    pub(crate) fn drain(&self, into: &mut Vec<Receipt>) {
+        let mut receipts = self.receipts.lock().unwrap_or_else(PoisonError::into_inner);
+        match into.is_empty() {
+            // swapping hands the caller's capacity back for the next round
+            true => std::mem::swap(&mut *receipts, into),
+            false => into.append(&mut receipts),
+        }
+    }
+
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_broken(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+        self.ring();
+    }
+
+    /// Tells the embedder that there is something to look at.
+    pub(crate) fn ring(&self) {
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        // It also rings while a panic unwinds, where a second one would abort the process: the whole server.
+        if catch_unwind(AssertUnwindSafe(&*ring)).is_err() {
+            self.broken.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn put(&self, receipt: Receipt) {
+        let was_empty = {
+            let mut receipts = self.receipts.lock().unwrap_or_else(PoisonError::into_inner);
+            receipts.push(receipt);
+            receipts.len() == 1
+        };
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        if was_empty {
+            self.ring();
+        }
+    }
+}
+
+/// A request under way. Dropped without [`Job::finish`] (the thread ends, a task panics) it reports itself as cut off.
+pub(crate) struct Job {
+    pub(crate) request: Request,
+    inbox: Arc<Inbox>,
+    started: Option<(SystemTime, Instant)>,
+    finished: bool,
+}
+
+impl Job {
+    pub(crate) fn new(request: Request, inbox: &Arc<Inbox>) -> Job {
+        inbox.open.fetch_add(1, Ordering::Relaxed);
+        Job { request, inbox: inbox.clone(), started: None, finished: false }
+    }
+
+    /// Starts the clock, the first time it is called; returns when the request has to be done.
+    pub(crate) fn start(&mut self) -> Instant {
+        let (_, begun) = *self.started.get_or_insert_with(|| (SystemTime::now(), Instant::now()));
+        begun + self.request.timeout.min(LONGEST)
+    }
+
+    pub(crate) fn finish(mut self, address: Option<IpAddr>, result: Result<Response, Failure>) {
+        self.report(address, result);
+    }
+
+    fn report(&mut self, address: Option<IpAddr>, result: Result<Response, Failure>) {
+        self.finished = true;
+        let (started_at, begun) = self.started.unwrap_or_else(|| (SystemTime::now(), Instant::now()));
+        let duration = begun.elapsed();
+        self.inbox.put(Receipt { id: self.request.id, started_at, duration, address, result });
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        let detail = "the network thread was stopped before the response was complete";
+        self.report(None, Err(Failure::new(FailureKind::Shutdown, detail)));
+    }
+}

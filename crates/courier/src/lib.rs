@@ -1,0 +1,44 @@
+//! The only crate with sockets: `Request` -> `Receipt`.
+//!
+//! [`Courier`] sends any number of requests from one extra thread (tokio current-thread, hyper, HTTP/1.1 only, own
+//! keep-alive pool). [`Fetch`] sends a single one while the caller waits and can interrupt.
+//!
+//! What holds for both:
+//! - every resolved address passes the [`Guard`] and exactly that address is dialled: no second look-up;
+//! - redirects are answers, never followed;
+//! - one timeout covers look-up, connect, TLS, sending and the whole response; sizes are bounded;
+//! - a failure is a value ([`Failure`]), and every request gets exactly one [`Receipt`].
+//!
+//! Neither thread ever calls PostgreSQL. The embedder blocks signals before it calls [`Courier::spawn`] or
+//! [`Fetch::start`], because threads inherit the mask and a handler of the server must not run in them.
+#![forbid(unsafe_code)]
+
+mod body;
+mod connect;
+mod courier;
+mod exchange;
+mod failure;
+mod fetch;
+mod guard;
+mod inbox;
+mod message;
+mod pool;
+mod resolve;
+mod settings;
+mod slot;
+mod stream;
+mod target;
+mod tls;
+mod worker;
+
+pub use bytes::Bytes;
+pub use courier::{Courier, Stats};
+pub use failure::{Failure, FailureKind};
+pub use fetch::Fetch;
+pub use guard::{Guard, Refused};
+pub use http::{HeaderName, HeaderValue, Method};
+pub use ipnet::IpNet;
+pub use message::{Receipt, Request, Response, is_reserved_header};
+pub use resolve::{Resolve, SystemResolver};
+pub use settings::Config;
+pub use target::{Target, UrlError};

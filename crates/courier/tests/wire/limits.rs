@@ -1,0 +1,67 @@
+//! The bound on connections, and fairness under it.
+
+use std::time::{Duration, Instant};
+
+use courier::Config;
+
+use crate::common::{Office, loopback, plain_receiver, post};
+
+#[test]
+fn requests_wait_when_all_connections_are_busy() {
+    let receiver = plain_receiver();
+    let office = Office::open(Config { max_connections: 4, ..loopback() });
+    let begun = Instant::now();
+    office.courier.send((0..12).map(|id| post(id, &receiver.url("/delay/300"))).collect());
+    office.until("four busy", |courier| courier.stats().connections == 4 && courier.stats().waiting == 8);
+    let receipts = office.receipts(12);
+    assert!(begun.elapsed() >= Duration::from_millis(900));
+    // waiting does not count: neither in the duration nor against the timeout
+    assert!(receipts.iter().all(|receipt| receipt.duration < Duration::from_millis(850)), "{receipts:?}");
+    assert_eq!(office.courier.stats().connections, 4);
+}
+
+#[test]
+fn a_slow_receiver_does_not_shut_out_the_others() {
+    let (slow, fast) = (plain_receiver(), plain_receiver());
+    let office = Office::open(Config { max_connections: 2, ..loopback() });
+    let mut batch: Vec<_> = (0..20).map(|id| post(id, &slow.url("/delay/150"))).collect();
+    batch.push(post(100, &fast.url("/ok")));
+    let receipts = office.send_all(batch);
+    let place = receipts.iter().position(|receipt| receipt.id == 100).unwrap();
+    assert!(place <= 4, "came as number {place}");
+}
+
+#[test]
+fn idle_connections_make_room_for_other_receivers() {
+    let receivers: Vec<_> = (0..6).map(|_| plain_receiver()).collect();
+    let office = Office::open(Config { max_connections: 2, ..loopback() });
+    for round in 0..3 {
+        for receiver in &receivers {
+            assert_eq!(office.response(post(round, &receiver.url("/ok"))).status, 200);
+        }
+    }
+    assert!(office.courier.stats().connections <= 2);
+}
+
+#[test]
+fn a_full_backlog_of_many_receivers_is_worked_off() {
+    let receivers: Vec<_> = (0..5).map(|_| plain_receiver()).collect();
+    let office = Office::open(Config { max_connections: 3, ..loopback() });
+    let batch = (0..1000).map(|id| post(id, &receivers[id as usize % 5].url("/ok"))).collect();
+    let mut ids: Vec<u64> = office.send_all(batch).iter().map(|receipt| receipt.id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..1000).collect::<Vec<_>>());
+    assert_eq!(office.courier.stats().waiting, 0);
+}
+
+#[test]
+fn more_connections_help_at_once_and_fewer_after_a_while() {
+    let receiver = plain_receiver();
+    let office = Office::open(Config { max_connections: 1, ..loopback() });
+    office.courier.send((0..40).map(|id| post(id, &receiver.url("/delay/200"))).collect());
+    office.courier.reconfigure(Config { max_connections: 20, ..loopback() });
+    office.until("twenty busy", |courier| courier.stats().connections == 20);
+    office.courier.reconfigure(Config { max_connections: 2, ..loopback() });
+    office.until("two left", |courier| courier.stats().connections <= 2);
+    assert!(office.receipts(40).iter().all(|receipt| receipt.result.is_ok()));
+}

@@ -1,0 +1,14 @@
+//! The courier against receivers, good and bad, on loopback.
+
+mod common;
+mod failures;
+mod fetch;
+mod guard;
+mod keep_alive;
+mod life;
+mod limits;
+mod names;
+mod requests;
+mod storm;
+mod tls;
+mod urls;

@@ -1,0 +1,89 @@
+use std::fmt;
+
+/// The longest event type and the longest pattern, in bytes.
+pub(crate) const MAX_BYTES: usize = 200;
+
+/// Whether `text` names a type of event: parts of letters, digits, `_` and `-` with dots between, 1 to 200 bytes.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_event_type(text: &str) -> Result<(), EventTypeError> {
+    if text.is_empty() {
+        return Err(EventTypeError::Empty);
+    }
+    if text.len() > MAX_BYTES {
+        return Err(EventTypeError::TooLong { bytes: text.len() });
+    }
+    for part in text.split('.') {
+        if part.is_empty() {
+            return Err(EventTypeError::EmptyPart { text: text.to_owned() });
+        }
+        if let Some(character) = bad_character(part) {
+            return Err(EventTypeError::BadCharacter { text: text.to_owned(), character });
+        }
+    }
+    Ok(())
+}
+
+/// Why a text names no type of event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventTypeError {
+    Empty,
+    TooLong { bytes: usize },
+    EmptyPart { text: String },
+    BadCharacter { text: String, character: char },
+}
+
+impl EventTypeError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some("Use letters, digits, _ and - with dots between the parts, such as \"lead.created\".".into())
+    }
+}
+
+impl fmt::Display for EventTypeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EventTypeError::Empty => f.write_str("event type is empty"),
+            EventTypeError::TooLong { bytes } => {
+                write!(f, "event type is too long: {bytes} bytes, at most {MAX_BYTES} are allowed")
+            }
+            EventTypeError::EmptyPart { text } => write!(f, "event type \"{text}\" has an empty part"),
+            EventTypeError::BadCharacter { text, character } => {
+                write!(f, "event type \"{text}\" contains {character:?}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for EventTypeError {}
+
+pub(crate) fn bad_character(part: &str) -> Option<char> {
+    part.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn good_ones() {
+        for text in ["lead.created", "booking.flights.booked", "a", "A-1_b.9", &"x".repeat(200)] {
+            assert_eq!(check_event_type(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn bad_ones() {
+        let message = |text: &str| check_event_type(text).unwrap_err().to_string();
+        assert_eq!(message(""), "event type is empty");
+        assert_eq!(message("lead..created"), "event type \"lead..created\" has an empty part");
+        assert_eq!(message(".lead"), "event type \".lead\" has an empty part");
+        assert_eq!(message("lead."), "event type \"lead.\" has an empty part");
+        assert_eq!(message("lead.*"), "event type \"lead.*\" contains '*'");
+        assert_eq!(message("lead created"), "event type \"lead created\" contains ' '");
+        assert_eq!(message("léad"), "event type \"léad\" contains 'é'");
+        assert_eq!(message("a\n"), "event type \"a\n\" contains '\\n'");
+        assert_eq!(message(&"x".repeat(201)), "event type is too long: 201 bytes, at most 200 are allowed");
+    }
+}

@@ -1,0 +1,27 @@
+#![forbid(unsafe_code)]
+//! The filter language, event patterns and event types.
+//!
+//! A [`Filter`] is a JSON object in the manner of MongoDB, matched against a JSON document; a [`Pattern`]
+//! selects events by their dotted type. Parsing finds every mistake, matching cannot fail.
+
+mod contains;
+mod document;
+mod equal;
+mod eval;
+mod event_type;
+mod filter;
+mod filter_error;
+mod node;
+mod parse;
+mod path;
+mod pattern;
+
+pub use contains::contains;
+pub use document::document;
+pub use equal::{compare_numbers, equal};
+pub use event_type::{EventTypeError, check_event_type};
+pub use filter::Filter;
+pub use filter_error::FilterError;
+pub use node::{Node, Order, Scalar, Test};
+pub use path::{Path, Segment};
+pub use pattern::{Pattern, PatternError};

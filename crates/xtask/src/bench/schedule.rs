@@ -1,0 +1,159 @@
+//! `cargo xtask bench schedule`: how late jobs start, how many start at once, what timers cost and how fast they fire.
+//! Beside pg_cron with background workers when the server offers it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use super::server::{self, DATABASE};
+use super::table::{Table, thousands};
+use crate::cluster::Cluster;
+use crate::postgres::Postgres;
+
+const SECONDS: u64 = 60;
+const JOBS: i64 = 100;
+
+pub fn run(postgres: &Postgres, options: &[String]) -> Result<()> {
+    let quick = options.iter().any(|option| option == "--quick");
+    let mut table = Table::new(&["what", "measured", "at least"]);
+    on_time(postgres, if quick { 10 } else { SECONDS }, &mut table)?;
+    at_once(postgres, &mut table)?;
+    timers(postgres, if quick { 100_000 } else { 1_000_000 }, &mut table)?;
+    table.print();
+    Ok(())
+}
+
+fn on_time(postgres: &Postgres, seconds: u64, table: &mut Table) -> Result<()> {
+    let cluster = server::start(postgres, &[("frontdesk.log_jobs", "off"), ("frontdesk.max_running_jobs", "24")])?;
+    sql(
+        &cluster,
+        &format!("select frontdesk.schedule('job ' || n, '1 second', 'select 1') from generate_series(1, {JOBS}) n"),
+    )?;
+    std::thread::sleep(Duration::from_secs(2));
+    let from = sql(&cluster, "select date_trunc('second', now()) + interval '1 second'")?;
+    std::thread::sleep(Duration::from_secs(seconds + 2));
+    sql(&cluster, "select frontdesk.unschedule(id) from frontdesk.jobs")?;
+    let late = "extract(epoch from r.started_at - r.scheduled_at) * 1000";
+    let within =
+        format!("r.scheduled_at >= '{from}' and r.scheduled_at < '{from}'::timestamptz + interval '{seconds} s'");
+    let measured = sql(
+        &cluster,
+        &format!(
+            "select round((percentile_cont(0.5) within group (order by {late}))::numeric, 1) || ' ms, p99 ' ||
+               round((percentile_cont(0.99) within group (order by {late}))::numeric, 1) || ' ms, missed ' ||
+               {JOBS} * {seconds} - count(*)
+             from frontdesk.job_run r where r.status = 'succeeded' and {within}"
+        ),
+    )?;
+    table.row(&[
+        &format!("start error of {JOBS} one-second jobs over {seconds} s"),
+        &format!("p50 {measured}"),
+        "p50 ≤ pg_cron's, p99 ≤ 250 ms, missed 0",
+    ]);
+    Ok(())
+}
+
+/// Jobs that are all due at the same moment, from that moment to the last one's end.
+fn at_once(postgres: &Postgres, table: &mut Table) -> Result<()> {
+    let ours = {
+        let cluster = server::start(postgres, &[("frontdesk.log_jobs", "off"), ("frontdesk.max_running_jobs", "24")])?;
+        let at = sql(&cluster, "select date_trunc('second', now()) + interval '4 seconds'")?;
+        sql(
+            &cluster,
+            &format!("select frontdesk.schedule_once('{at}', 'select 1', 'job ' || n) from generate_series(1, 1000) n"),
+        )?;
+        wait(&cluster, "select count(*) >= 1000 from frontdesk.job_run where status = 'succeeded'")?;
+        sql(
+            &cluster,
+            "select round(1000 / extract(epoch from max(finished_at) - min(scheduled_at))) from frontdesk.job_run",
+        )?
+    };
+    let peer = match peer(postgres)? {
+        Some(rate) => format!("pg_cron {rate}/s"),
+        None => "pg_cron is not installed".to_string(),
+    };
+    table.row(&["jobs of select 1 started at once", &format!("{ours}/s ({peer})"), "2 × pg_cron"]);
+    Ok(())
+}
+
+/// pg_cron with background workers: the same jobs, all due at the next minute.
+fn peer(postgres: &Postgres) -> Result<Option<String>> {
+    let settings = [
+        ("shared_preload_libraries", "pg_cron"),
+        ("cron.use_background_workers", "on"),
+        ("cron.max_running_jobs", "24"),
+        ("cron.database_name", DATABASE),
+    ];
+    let probe = server::start(postgres, &[])?;
+    if server::offered(&probe, &["pg_cron"])?.is_empty() {
+        return Ok(None);
+    }
+    probe.set(&settings)?;
+    probe.restart()?;
+    sql(&probe, "create extension pg_cron")?;
+    sql(&probe, "select cron.schedule('job ' || n, '* * * * *', 'select 1') from generate_series(1, 1000) n")?;
+    wait(&probe, "select count(*) >= 1000 from cron.job_run_details where status = 'succeeded'")?;
+    let rate = "select round(1000 / extract(epoch from max(end_time) - date_trunc('minute', min(start_time)))) from (
+      select * from cron.job_run_details order by runid limit 1000) r";
+    Ok(Some(sql(&probe, rate)?))
+}
+
+fn timers(postgres: &Postgres, rows: u64, table: &mut Table) -> Result<()> {
+    let cluster = server::start(postgres, &[])?;
+    sql(&cluster, "create table plain (id bigint primary key, at timestamptz, status text)")?;
+    sql(&cluster, "create table watched (id bigint primary key, at timestamptz, status text)")?;
+    sql(&cluster, "select frontdesk.remind('watched', 'at', '-1 hour', 'bench.timer', '{\"status\": \"open\"}')")?;
+    let fill = |name: &str| -> Result<Duration> {
+        let started = Instant::now();
+        sql(
+            &cluster,
+            &format!(
+                "insert into {name} select n, now() + interval '9 days' + n * interval '1 ms', 'open' from generate_series(1, {rows}) n"
+            ),
+        )?;
+        Ok(started.elapsed())
+    };
+    let (plain, watched) = (fill("plain")?, fill("watched")?);
+    let micros = (watched.as_secs_f64() - plain.as_secs_f64()) * 1e6 / rows as f64;
+    table.row(&[
+        &format!("insert of a row with a timer, {} of them: overhead", thousands(rows as f64)),
+        &format!("{micros:.1} µs a row"),
+        "≤ 60 µs a row",
+    ]);
+    sql(&cluster, "select frontdesk.pause()")?;
+    sql(&cluster, "insert into watched select -n, now() + interval '1 hour', 'open' from generate_series(1, 10000) n")?;
+    sql(&cluster, "select frontdesk.resume()")?;
+    let started = Instant::now();
+    wait(&cluster, "select count(*) >= 10000 from frontdesk.event where type = 'bench.timer'")?;
+    let span = sql(
+        &cluster,
+        "select count(*) / extract(epoch from max(created_at) - min(created_at)) from frontdesk.event where type = 'bench.timer'",
+    )?;
+    let whole = 10_000.0 / started.elapsed().as_secs_f64();
+    table.row(&[
+        &format!("10,000 due at once, {} pending", thousands(rows as f64)),
+        &format!(
+            "{} events/s (first to last), {} from resume()",
+            thousands(span.parse().unwrap_or(0.0)),
+            thousands(whole)
+        ),
+        "10,000 events/s",
+    ]);
+    Ok(())
+}
+
+fn sql(cluster: &Cluster, text: &str) -> Result<String> {
+    let answer = cluster.psql(DATABASE, text)?;
+    Ok(answer.lines().last().unwrap_or_default().to_string())
+}
+
+fn wait(cluster: &Cluster, condition: &str) -> Result<()> {
+    let started = Instant::now();
+    while sql(cluster, condition)? != "t" {
+        if started.elapsed() > Duration::from_secs(180) {
+            bail!("in vain: {condition}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}

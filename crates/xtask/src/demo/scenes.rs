@@ -1,0 +1,50 @@
+//! The scenes, in order.
+
+mod back_again;
+mod crash;
+mod dead_receiver;
+mod first_webhook;
+mod night;
+mod retry;
+mod rollback;
+
+use super::Scene;
+
+pub const SCENES: [Scene; 7] = [
+    Scene {
+        title: "A row changes, a signed webhook arrives",
+        about: "Three statements: the extension, where events go, which table has them. The receiver gets the secret that \
+                add_endpoint() returned, and refuses what is not signed with it.",
+        play: first_webhook::play,
+    },
+    Scene {
+        title: "What is rolled back is not sent",
+        about: "The event is part of the transaction: the row and its webhook, both or neither.",
+        play: rollback::play,
+    },
+    Scene {
+        title: "A receiver that fails twice",
+        about: "The receiver of billing answers 500 to its first two requests; the third is accepted.",
+        play: retry::play,
+    },
+    Scene {
+        title: "A dead receiver delays nobody",
+        about: "Where the partner should listen, connections are refused. The others get theirs as fast as before.",
+        play: dead_receiver::play,
+    },
+    Scene {
+        title: "The server dies with deliveries outstanding",
+        about: "Every process of the server is killed with SIGKILL while webhooks are on their way. It recovers and goes on.",
+        play: crash::play,
+    },
+    Scene {
+        title: "At 3 a.m.: what is wrong, and since when",
+        about: "The partner has complained that nothing arrives.",
+        play: night::play,
+    },
+    Scene {
+        title: "The dead receiver is back",
+        about: "Its events have waited in the log, at the cost of one row and its few failed attempts.",
+        play: back_again::play,
+    },
+];

@@ -1,0 +1,99 @@
+//! PostgreSQL 17 with pgvector and headers: found, installed from the distribution, or built.
+//!
+//! In this order: `$PG_CONFIG`; a `pg_config` on the PATH or in the usual places; what was built before; the
+//! distribution's packages; a build from Debian's source packages; `cargo pgrx init`'s own download.
+
+mod apt;
+mod candidates;
+mod libclang;
+mod packages;
+mod pgrx_download;
+mod source_build;
+mod source_package;
+mod vector;
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::{cache, postgres::Postgres};
+
+/// A complete PostgreSQL 17, and what is needed to build the extension against it. The error lists all that was tried.
+pub fn postgres() -> Result<Postgres> {
+    let _lock = cache::lock("provide")?;
+    let mut tried = Tried::default();
+    let Some(found) = first_that_works(&mut tried) else {
+        bail!("no PostgreSQL 17 to work with. Tried:\n{}\n{}", tried.list(), REMEDY);
+    };
+    libclang::ensure()?;
+    Ok(found)
+}
+
+/// The one that `pg_config` belongs to and no other, with whatever it lacks added if that can be done.
+pub fn postgres_at(pg_config: &Path) -> Result<Postgres> {
+    let mut tried = Tried::default();
+    match complete(pg_config, &mut tried) {
+        Some(found) => {
+            libclang::ensure()?;
+            Ok(found)
+        }
+        None => bail!("this PostgreSQL will not do:\n{}", tried.list()),
+    }
+}
+
+const REMEDY: &str = "\
+What helps, any one of these:
+  Debian, Ubuntu   apt-get install postgresql-17 postgresql-server-dev-17 postgresql-17-pgvector libclang-dev
+                   (from the distribution or from the PostgreSQL project's own repository)
+  Fedora, RHEL     dnf install postgresql17-server postgresql17-devel postgresql17-contrib pgvector_17 clang
+                   (from the PostgreSQL project's own repository)
+  macOS            brew install postgresql@17 pgvector
+  anywhere         export PG_CONFIG=/path/to/a/postgresql-17/bin/pg_config with pgvector installed there,
+                   or install what the failed build above asks for";
+
+/// The ways that did not lead to a PostgreSQL, each with its reason.
+#[derive(Default)]
+struct Tried(Vec<String>);
+
+impl Tried {
+    fn add(&mut self, way: impl Into<String>, reason: impl std::fmt::Display) {
+        self.0.push(format!("  - {}: {reason}", way.into()));
+    }
+
+    fn list(&self) -> String {
+        self.0.join("\n")
+    }
+}
+
+fn first_that_works(tried: &mut Tried) -> Option<Postgres> {
+    candidates::found(tried)
+        .or_else(|| cached(tried))
+        .or_else(|| packages::install(tried))
+        .or_else(|| source_build::postgres(tried))
+        .or_else(|| pgrx_download::postgres(tried))
+}
+
+fn cached(tried: &mut Tried) -> Option<Postgres> {
+    candidates::cached().into_iter().find_map(|pg_config| complete(&pg_config, tried))
+}
+
+/// The installation at `pg_config` if it can be used, with pgvector added when only that is missing.
+fn complete(pg_config: &Path, tried: &mut Tried) -> Option<Postgres> {
+    let way = pg_config.display().to_string();
+    let postgres = match Postgres::at(pg_config) {
+        Ok(postgres) => postgres,
+        Err(error) => {
+            tried.add(way, format!("{error:#}"));
+            return None;
+        }
+    };
+    if let Some(flaw) = postgres.flaw() {
+        tried.add(way, flaw);
+        return None;
+    }
+    if let Err(error) = vector::ensure(&postgres) {
+        tried.add(way, format!("has no pgvector, and adding it failed: {error:#}"));
+        return None;
+    }
+    Some(postgres)
+}

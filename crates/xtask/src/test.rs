@@ -1,0 +1,132 @@
+//! `cargo xtask test`: every check of the project, in one order, all of them run whatever the earlier ones say.
+
+mod cargo_steps;
+mod docs;
+mod reference;
+mod regress;
+mod verdict;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::{boundary, checkout, install, postgres::Postgres};
+use verdict::Verdict;
+
+/// What the steps need to know.
+pub struct Plan {
+    pub root: PathBuf,
+    pub postgres: Option<Postgres>,
+    /// Only tests whose name contains this.
+    pub filter: Option<String>,
+    /// Write what the regression tests print as what is expected of them.
+    pub accept: bool,
+}
+
+struct Suite {
+    name: &'static str,
+    title: &'static str,
+    run: fn(&Plan) -> Result<Verdict>,
+    needs_postgres: bool,
+    /// Whether a filter by test name can pick from it.
+    has_tests: bool,
+}
+
+const SUITES: [Suite; 10] = [
+    suite("format", "cargo fmt --check", cargo_steps::format, false, false),
+    suite("boundaries", "boundary rules", boundaries, false, false),
+    suite("deny", "cargo deny check", cargo_steps::deny, false, false),
+    suite("clippy", "cargo clippy", cargo_steps::clippy, true, false),
+    suite("crates", "tests of the crates", cargo_steps::crates, true, true),
+    suite("install", "the extension installed", installed, true, true),
+    suite("regress", "regression tests", regress::run, true, true),
+    suite("client", "client tests", cargo_steps::client, true, true),
+    suite("docs", "SQL examples of the docs", docs::run, true, false),
+    suite("reference", "docs/reference.md", reference::run, true, false),
+];
+
+/// Runs all suites, or the one that `filter` names, or those tests whose names contain it. Fails when one of them did.
+pub fn run(filter: Option<String>, accept: bool) -> Result<()> {
+    let named = SUITES.iter().any(|suite| Some(suite.name) == filter.as_deref());
+    let chosen: Vec<&Suite> = SUITES.iter().filter(|suite| is_chosen(suite, filter.as_deref(), named)).collect();
+    let postgres = match chosen.iter().any(|suite| suite.needs_postgres) {
+        true => Postgres::from_env().map_err(|error| eprintln!("{error:#}")).ok(),
+        false => None,
+    };
+    let plan = Plan { root: checkout::root()?, postgres, filter: filter.filter(|_| !named), accept };
+
+    let mut summary = Vec::new();
+    for suite in chosen {
+        println!("\n== {}: {}", suite.name, suite.title);
+        let started = Instant::now();
+        let verdict = (suite.run)(&plan).unwrap_or_else(|error| Verdict::failed(format!("{error:#}")));
+        println!("{}", verdict.closing());
+        summary.push((suite.name, verdict, started.elapsed().as_secs_f32()));
+    }
+    conclude(&summary)
+}
+
+impl Plan {
+    /// The PostgreSQL to test with; what was tried to find one is on stderr already.
+    pub fn postgres(&self) -> Result<&Postgres> {
+        match &self.postgres {
+            Some(postgres) => Ok(postgres),
+            None => bail!("there is no PostgreSQL 17 (see above)"),
+        }
+    }
+
+    /// Whether a test of this name is asked for.
+    pub fn wants(&self, name: &str) -> bool {
+        self.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()))
+    }
+}
+
+const fn suite(
+    name: &'static str,
+    title: &'static str,
+    run: fn(&Plan) -> Result<Verdict>,
+    needs_postgres: bool,
+    has_tests: bool,
+) -> Suite {
+    Suite { name, title, run, needs_postgres, has_tests }
+}
+
+/// The suites that run against a server need the extension installed too.
+fn is_chosen(suite: &Suite, filter: Option<&str>, named: bool) -> bool {
+    match filter {
+        None => true,
+        Some(filter) if named => {
+            suite.name == filter
+                || (suite.name == "install" && matches!(filter, "regress" | "client" | "docs" | "reference"))
+        }
+        Some(_) => suite.has_tests,
+    }
+}
+
+fn boundaries(plan: &Plan) -> Result<Verdict> {
+    let breaches = boundary::breaches(&plan.root)?;
+    for breach in &breaches {
+        println!("{breach}");
+    }
+    Ok(Verdict::of(breaches.is_empty(), format!("{} rules broken", breaches.len())))
+}
+
+fn installed(plan: &Plan) -> Result<Verdict> {
+    let postgres = plan.postgres()?;
+    install::install(postgres)?;
+    Ok(Verdict::passed(format!("installed for PostgreSQL {}", postgres.version)))
+}
+
+fn conclude(summary: &[(&str, Verdict, f32)]) -> Result<()> {
+    println!("\n== summary");
+    for (name, verdict, seconds) in summary {
+        println!("{:8} {name:<12} {seconds:>6.1} s  {}", verdict.word(), verdict.last_line());
+    }
+    let failed: Vec<&str> = summary.iter().filter(|(_, verdict, _)| verdict.is_failure()).map(|row| row.0).collect();
+    if !failed.is_empty() {
+        bail!("{} of {} suites failed: {}", failed.len(), summary.len(), failed.join(", "));
+    }
+    println!("all {} suites passed", summary.len());
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! `tests/pg_regress`: each file of SQL is run by psql in a database of its own, and what it prints compared with what
+//! is expected of it, as PostgreSQL's own `pg_regress` does.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::{Plan, verdict::Verdict};
+use crate::checkout::EXTENSION;
+use crate::cluster::{Cluster, ClusterOptions};
+use crate::step;
+
+/// A file that takes longer hangs.
+const LONGEST: Duration = Duration::from_secs(300);
+
+pub fn run(plan: &Plan) -> Result<Verdict> {
+    let folder = plan.root.join("tests/pg_regress");
+    let results = folder.join("results");
+    std::fs::create_dir_all(&results)?;
+    let files = files(&folder.join("sql"), plan)?;
+    let cluster = Cluster::create(plan.postgres()?, ClusterOptions { preload: true, ..Default::default() })?;
+    let (mut passed, mut failed) = (0, 0);
+    for sql in &files {
+        let started = Instant::now();
+        let outcome = run_file(&cluster, &folder, sql, plan.accept);
+        let milliseconds = started.elapsed().as_millis();
+        let name = stem(sql);
+        match outcome {
+            Ok(()) => {
+                passed += 1;
+                println!("ok      {name:<32} {milliseconds:>6} ms");
+            }
+            Err(error) => {
+                failed += 1;
+                println!("not ok  {name:<32} {milliseconds:>6} ms\n{error:#}");
+            }
+        }
+    }
+    if failed > 0 {
+        println!("the end of the server's log:\n{}", step::tail(&cluster.log_path(), 40));
+    }
+    Ok(Verdict::of(failed == 0, format!("{passed} passed, {failed} failed")))
+}
+
+fn run_file(cluster: &Cluster, folder: &Path, sql: &Path, accept: bool) -> Result<()> {
+    let name = stem(sql);
+    let database = format!("regress_{name}");
+    cluster.psql("postgres", &format!("create database \"{database}\""))?;
+    let create = format!("set client_min_messages = warning; create extension {EXTENSION} cascade");
+    let result = folder.join("results").join(format!("{name}.out"));
+    let outcome =
+        cluster.psql(&database, &create).and_then(|_| print_results(cluster, &database, folder, sql, &result));
+    let dropped = cluster.psql("postgres", &format!("drop database \"{database}\" with (force)"));
+    outcome?;
+    dropped?;
+
+    let expected = folder.join("expected").join(format!("{name}.out"));
+    if accept {
+        std::fs::create_dir_all(folder.join("expected"))?;
+        std::fs::copy(&result, &expected).with_context(|| format!("writing {}", expected.display()))?;
+        return Ok(());
+    }
+    compare(&expected, &result)
+}
+
+/// As `pg_regress` calls psql, but for the time zone and the date style, which are those of the docs.
+fn print_results(cluster: &Cluster, database: &str, folder: &Path, sql: &Path, result: &Path) -> Result<()> {
+    let output = File::create(result)?;
+    let mut psql = cluster.client("psql", database);
+    psql.args(["-X", "-a", "-q"]).current_dir(folder).env("PGTZ", "UTC").env("PGDATESTYLE", "ISO, YMD");
+    psql.env("PGAPPNAME", "pg_regress").env("LC_MESSAGES", "C").env("PGCLIENTENCODING", "UTF8");
+    psql.stdin(File::open(sql)?).stdout(output.try_clone()?).stderr(output);
+    let mut child = psql.spawn()?;
+    let started = Instant::now();
+    while child.try_wait()?.is_none() {
+        if started.elapsed() > LONGEST {
+            child.kill()?;
+            child.wait()?;
+            anyhow::bail!("no end after {} s; the end of its output:\n{}", LONGEST.as_secs(), step::tail(result, 20));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+fn compare(expected: &Path, result: &Path) -> Result<()> {
+    let wanted = std::fs::read(expected)
+        .with_context(|| format!("{} is missing; cargo xtask test --accept regress writes it", expected.display()))?;
+    if wanted == std::fs::read(result)? {
+        return Ok(());
+    }
+    let diff = Command::new("diff").arg("-U3").arg(expected).arg(result).stdin(Stdio::null()).output();
+    match diff {
+        Ok(diff) => anyhow::bail!("{}", String::from_utf8_lossy(&diff.stdout)),
+        Err(_) => anyhow::bail!("{} differs from {}", result.display(), expected.display()),
+    }
+}
+
+fn files(folder: &Path, plan: &Plan) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "sql") && plan.wants(&stem(path)));
+    files.sort();
+    Ok(files)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}

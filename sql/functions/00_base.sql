@@ -1,0 +1,207 @@
+-- Room 00, base: the clock, the engine's life, the identity of this installation.
+
+create or replace function frontdesk.now() returns timestamptz
+stable parallel safe
+language c as 'MODULE_PATHNAME', 'clock_now_wrapper';
+comment on function frontdesk.now() is
+  'the clock of the engine: the time of day, or the setting frontdesk.fake_now in tests';
+
+create or replace function frontdesk.engine_slot()
+returns table (
+  pid int, launcher_pid int, started_at timestamptz, in_flight bigint, queued bigint,
+  delivered bigint, failed bigint, max_connections bigint, idle boolean)
+language c as 'MODULE_PATHNAME', 'engine_slot_wrapper';
+comment on function frontdesk.engine_slot() is
+  'what the engine of this database says of itself in shared memory: its process, deliveries in flight and queued in memory, counts since its start';
+
+create or replace function frontdesk.library_version() returns text
+immutable parallel safe
+language c as 'MODULE_PATHNAME', 'library_version_wrapper';
+comment on function frontdesk.library_version() is 'version of the loaded library';
+
+create or replace function frontdesk.wake(reboot boolean = false) returns void
+language c as 'MODULE_PATHNAME', 'wake_engine_wrapper';
+comment on function frontdesk.wake(boolean) is
+  'wake the engine when this transaction commits (starting it if it is not there); reboot: it reads its identity and cursors anew';
+
+create or replace function frontdesk.config_changed() returns trigger
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  update frontdesk.installation set config_version = config_version + 1;
+  perform frontdesk.wake();
+  return null;
+end
+$$;
+comment on function frontdesk.config_changed() is 'trigger: the engine loads its configuration again before it routes what is committed after this';
+
+create or replace function frontdesk.set_state(new_state text, reason text) returns void
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  update frontdesk.installation
+  set state = new_state, state_reason = reason, state_changed_at = clock_timestamp(),
+      config_version = config_version + 1;
+  perform frontdesk.wake();
+end
+$$;
+comment on function frontdesk.set_state(text, text) is 'internal: what the engine is meant to be doing';
+
+create or replace function frontdesk.is_clone() returns boolean
+stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select i.system_identifier <> s.system_identifier or i.database_oid <> d.oid
+  from frontdesk.installation i, pg_control_system() s, pg_database d
+  where d.datname = current_database()
+$$;
+comment on function frontdesk.is_clone() is
+  'true where this database is a copy (restored dump, copied or upgraded cluster) that was not adopted: it sends nothing';
+
+create or replace function frontdesk.start() returns text
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  i frontdesk.installation;
+begin
+  if pg_is_in_recovery() then
+    raise exception using errcode = 'read_only_sql_transaction',
+      message = 'the engine works on a primary only',
+      hint = 'After a promotion it starts by itself.';
+  end if;
+  select * into i from frontdesk.installation;
+  if i.state = 'stopped' then
+    perform frontdesk.set_state('running', null);
+  end if;
+  perform frontdesk.wake(reboot => true);
+  return case
+    when frontdesk.is_clone() then 'starts at commit, silent: this database is a copy; see frontdesk.adopt()'
+    when i.state = 'paused' then 'starts at commit, paused: see frontdesk.resume()'
+    else 'starts at commit'
+  end;
+end
+$$;
+comment on function frontdesk.start() is
+  'start the engine of this database when this transaction commits. Needed once after stop(); with or without shared_preload_libraries it otherwise starts by itself when there is work';
+
+create or replace function frontdesk.stop() returns text
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  perform frontdesk.set_state('stopped', 'stop() by ' || session_user);
+  return 'leaves the database at commit; what is outstanding waits for frontdesk.start()';
+end
+$$;
+comment on function frontdesk.stop() is
+  'the engine leaves this database when this transaction commits; events go on being recorded and wait for start()';
+
+create or replace function frontdesk.pause(reason text = null) returns void
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  perform frontdesk.set_state('paused', coalesce(reason, 'pause() by ' || session_user));
+end
+$$;
+comment on function frontdesk.pause(text) is 'send nothing more until resume(); what is in flight is finished, events are kept';
+
+create or replace function frontdesk.resume() returns void
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  if frontdesk.is_clone() then
+    raise exception using errcode = 'object_not_in_prerequisite_state',
+      message = 'this database is a copy of another installation and stays silent',
+      hint = 'If it takes over from the original: select frontdesk.adopt();';
+  end if;
+  perform frontdesk.set_state('running', null);
+end
+$$;
+comment on function frontdesk.resume() is 'go on after pause()';
+
+create or replace function frontdesk.adopt(new_identity boolean = true) returns uuid
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  was_clone boolean := frontdesk.is_clone();
+  result uuid;
+begin
+  update frontdesk.installation i
+  set system_identifier = s.system_identifier,
+      database_oid = d.oid,
+      id = case when was_clone and new_identity then gen_random_uuid() else i.id end,
+      state = 'running', state_reason = null, state_changed_at = clock_timestamp(),
+      config_version = i.config_version + 1
+  from pg_control_system() s, pg_database d
+  where d.datname = current_database()
+  returning i.id into result;
+  -- Transaction ids of another cluster mean nothing here: what was committed until now is the past.
+  if was_clone then
+    update frontdesk.endpoint set created_snapshot = pg_current_snapshot();
+    delete from frontdesk.cursor;
+    insert into frontdesk.cursor (endpoint_id, last_snapshot, xid, event_id, since)
+    values (0, pg_current_snapshot(), '0', 0, '-infinity');
+  end if;
+  perform frontdesk.wake(reboot => true);
+  return result;
+end
+$$;
+comment on function frontdesk.adopt(boolean) is
+  'make this copy of a database work on its own: deliver what is committed from now on, under a new identity (webhook-ids differ from the original''s) unless new_identity is false';
+
+create or replace function frontdesk.lag(out events bigint, out oldest timestamptz)
+stable language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  select count(*), min(e.created_at) into events, oldest
+  from frontdesk.cursor c
+  cross join lateral (
+    select e.created_at
+    from frontdesk.event e
+    -- One row comparison is the only lower bound: with a second one the index scan starts at the wrong place.
+    where (e.xid, e.id) > (greatest(c.xid, pg_snapshot_xmin(c.last_snapshot)),
+        case when c.xid >= pg_snapshot_xmin(c.last_snapshot) then c.event_id else 0 end)
+      and not pg_visible_in_snapshot(e.xid, c.last_snapshot)
+    limit 100000) e
+  where c.endpoint_id = 0;
+end
+$$;
+comment on function frontdesk.lag() is 'committed events that the engine has not dealt with yet (counted to 100,000), and the oldest of them';
+
+create or replace function frontdesk.status(
+  out state text, out reason text, out pid int, out since timestamptz,
+  out lag_events bigint, out lag_seconds numeric, out in_flight bigint, out queued bigint,
+  out endpoints_behind bigint, out retrying bigint, out waiting bigint, out dead bigint, out oldest_pending timestamptz,
+  out watches bigint, out endpoints bigint, out installation uuid, out extension_version text, out library_version text)
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  i frontdesk.installation;
+  slot record;
+  behind record;
+begin
+  select * into i from frontdesk.installation;
+  select * into slot from frontdesk.engine_slot();
+  -- The engine writes its place in the log down once a second: while it has nothing to do, it is not behind it.
+  select l.events, l.oldest into behind from frontdesk.lag() l where i.state <> 'running' or not coalesce(slot.idle, false);
+  pid := slot.pid;
+  since := slot.started_at;
+  in_flight := slot.in_flight;
+  queued := slot.queued;
+  lag_events := coalesce(behind.events, 0);
+  lag_seconds := coalesce(round(extract(epoch from frontdesk.now() - behind.oldest), 3), 0);
+  select count(*) into endpoints_behind
+  from frontdesk.cursor c join frontdesk.endpoint e on e.id = c.endpoint_id where not e.ordered;
+  select count(*) filter (where due_at < 'infinity'), count(*) filter (where due_at = 'infinity'), min(event_at)
+  into retrying, waiting, oldest_pending from frontdesk.retry;
+  oldest_pending := least(oldest_pending, behind.oldest);
+  select count(*) into dead from frontdesk.dead_letter;
+  select count(*) into watches from frontdesk.watch;
+  select count(*) into endpoints from frontdesk.endpoint;
+  installation := i.id;
+  library_version := frontdesk.library_version();
+  select extversion into extension_version from pg_extension where extname = 'pg_frontdesk';
+  select s.state, s.reason into state, reason
+  from (values
+    (pg_is_in_recovery(), 'standby', 'this server is a standby; the engine starts after a promotion'),
+    (frontdesk.is_clone(), 'silent', 'this database is a copy; select frontdesk.adopt() makes it work on its own'),
+    (not current_setting('frontdesk.enabled')::boolean, 'paused', 'frontdesk.enabled is off on this server'),
+    (i.state <> 'running', i.state, i.state_reason),
+    (extension_version <> library_version, 'paused',
+      format('the library is %s, the extension %s: alter extension pg_frontdesk update', library_version, extension_version)),
+    (slot.pid is null, 'not running',
+      'no engine process; select frontdesk.start(), and see the server log and max_worker_processes'),
+    (true, 'running', null)) s (holds, state, reason)
+  where s.holds limit 1;
+end
+$$;
+comment on function frontdesk.status() is
+  'one row: is the engine running or why not, how far behind it is (events, seconds), what is in flight, queued in memory, retrying, waiting for an earlier event of its key, dead, the oldest pending event, versions';

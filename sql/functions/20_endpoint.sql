@@ -1,0 +1,307 @@
+-- Room 20, endpoint: where events go.
+
+create or replace function frontdesk.check_url(url text) returns text
+language c as 'MODULE_PATHNAME', 'check_url_wrapper';
+comment on function frontdesk.check_url(text) is
+  'the URL itself, or an error: not http(s), no host, with credentials, or a literal address that frontdesk.allow_networks does not allow';
+
+create or replace function frontdesk.check_pattern(pattern text) returns text
+immutable parallel safe language c as 'MODULE_PATHNAME', 'check_pattern_wrapper';
+comment on function frontdesk.check_pattern(text) is 'the event pattern itself, or an error saying what is wrong with it';
+
+create or replace function frontdesk.check_headers(headers jsonb) returns jsonb
+immutable parallel safe language c as 'MODULE_PATHNAME', 'check_headers_wrapper';
+comment on function frontdesk.check_headers(jsonb) is
+  'the headers themselves, or an error: not an object of strings, a malformed or reserved name, a value with CR, LF or other control characters';
+
+create or replace function frontdesk.check_payload(payload text) returns text
+immutable parallel safe language c as 'MODULE_PATHNAME', 'check_payload_wrapper';
+comment on function frontdesk.check_payload(text) is 'the payload shape itself: standard, supabase, record, or a template that parses';
+
+create or replace function frontdesk.check_signature(signature text) returns text
+immutable parallel safe language c as 'MODULE_PATHNAME', 'check_signature_wrapper';
+comment on function frontdesk.check_signature(text) is 'the signature scheme itself: standard, sha256, sha256:<Header-Name>, none';
+
+create or replace function frontdesk.check_retry(retry jsonb) returns jsonb
+immutable parallel safe language c as 'MODULE_PATHNAME', 'check_retry_wrapper';
+comment on function frontdesk.check_retry(jsonb) is 'the retry policy itself, or an error: {"delays": ["1s", "5m", ...]}';
+
+create or replace function frontdesk.check_secret(secret text) returns text
+immutable parallel safe language c as 'MODULE_PATHNAME', 'check_secret_wrapper';
+comment on function frontdesk.check_secret(text) is 'the secret itself, or an error: too short, too long, not base64. The error does not repeat it';
+
+create or replace function frontdesk.new_secret() returns text
+volatile language c as 'MODULE_PATHNAME', 'new_secret_wrapper';
+comment on function frontdesk.new_secret() is 'a new random signing secret, whsec_<base64 of 32 bytes>';
+
+create or replace function frontdesk.seal(plain text) returns bytea
+volatile language c as 'MODULE_PATHNAME', 'seal_wrapper';
+comment on function frontdesk.seal(text) is
+  'internal: encrypt with the key of frontdesk.secret_key_file; without a key the text is kept as it is, after a warning';
+
+create or replace function frontdesk.endpoint_check() returns trigger
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  if coalesce(new.name, '') !~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$' then
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('invalid endpoint name "%s"', new.name),
+      hint = 'Use 1 to 100 of A-Z a-z 0-9 _ - . : and begin with a letter or digit.';
+  end if;
+  if new.url is null or new.events is null then
+    raise exception using errcode = 'null_value_not_allowed', message = 'url and events must not be null';
+  end if;
+  perform frontdesk.check_url(new.url);
+  if cardinality(new.events) = 0 then
+    raise exception using errcode = 'invalid_parameter_value', message = 'events must name at least one pattern',
+      hint = 'For all events: ''{*}''.';
+  end if;
+  perform frontdesk.check_pattern(p) from unnest(new.events) p;
+  perform frontdesk.check_headers(new.headers);
+  perform frontdesk.check_filter(new.filter) where new.filter is not null;
+  perform frontdesk.check_payload(new.payload);
+  perform frontdesk.check_signature(new.signature);
+  perform frontdesk.check_retry(new.retry) where new.retry is not null;
+  if new.timeout_ms is null or new.timeout_ms not between 100 and 120000 then
+    raise exception using errcode = 'invalid_parameter_value', message = format('timeout_ms %s is out of range', coalesce(new.timeout_ms::text, 'null')),
+      hint = '100 to 120000 milliseconds; receivers are expected to answer within 15 to 30 seconds.';
+  end if;
+  if new.max_in_flight is null or new.max_in_flight not between 1 and 20000 then
+    raise exception using errcode = 'invalid_parameter_value', message = format('max_in_flight %s is out of range', coalesce(new.max_in_flight::text, 'null')),
+      hint = '1 to 20000 requests at a time.';
+  end if;
+  if new.rate_per_second <= 0 or new.rate_per_second > 1000000 or new.rate_per_second = 'NaN' then
+    raise exception using errcode = 'invalid_parameter_value', message = format('rate_per_second %s is out of range', new.rate_per_second),
+      hint = 'More than 0 and at most 1000000 a second; 0.2 is one in five seconds; null is no limit.';
+  end if;
+  new.updated_at := clock_timestamp();
+  return new;
+end
+$$;
+comment on function frontdesk.endpoint_check() is 'trigger: an endpoint is validated when it is declared, so that nothing about it fails later';
+
+create or replace trigger endpoint_check before insert or update of name, url, events, headers, filter, payload, signature, retry,
+    timeout_ms, max_in_flight, rate_per_second on frontdesk.endpoint
+  for each row execute function frontdesk.endpoint_check();
+create or replace trigger config_changed after insert or delete or update of name, url, events, headers, filter, payload, signature,
+    retry, timeout_ms, max_in_flight, rate_per_second, ordered, tenant, state on frontdesk.endpoint
+  for each statement execute function frontdesk.config_changed();
+create or replace trigger config_changed after insert or update or delete on frontdesk.endpoint_secret
+  for each statement execute function frontdesk.config_changed();
+
+create or replace function frontdesk.endpoint_id(name text) returns bigint
+stable language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  result bigint;
+begin
+  select e.id into result from frontdesk.endpoint e where e.name = endpoint_id.name;
+  if not found then
+    raise exception using errcode = 'undefined_object',
+      message = format('endpoint "%s" does not exist', name),
+      hint = coalesce('The endpoints are ' || (select string_agg(e.name, ', ' order by e.name) from (
+        select e.name from frontdesk.endpoint e order by e.name limit 20) e) || '.', 'Make one with frontdesk.add_endpoint().');
+  end if;
+  return result;
+end
+$$;
+comment on function frontdesk.endpoint_id(text) is 'internal: the id of an endpoint, or an error that lists the endpoints';
+
+create or replace function frontdesk.is_credential(header text) returns boolean
+immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
+  select header ~* '(authorization|cookie|token|secret|password|api-?key|-key$|signature)'
+$$;
+comment on function frontdesk.is_credential(text) is 'true for the names of headers whose values are kept with the secrets and shown to nobody';
+
+create or replace function frontdesk.set_headers(endpoint_id bigint, headers jsonb) returns void
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  delete from frontdesk.endpoint_secret s where s.endpoint_id = set_headers.endpoint_id and s.header is not null;
+  insert into frontdesk.endpoint_secret (endpoint_id, header, secret)
+  select set_headers.endpoint_id, h.key, frontdesk.seal(h.value)
+  from jsonb_each_text(headers) h where frontdesk.is_credential(h.key);
+end
+$$;
+comment on function frontdesk.set_headers(bigint, jsonb) is 'internal: keep the credential headers of an endpoint with its secrets';
+
+create or replace function frontdesk.plain_headers(headers jsonb) returns jsonb
+immutable language sql set search_path = pg_catalog, pg_temp as $$
+  select coalesce(jsonb_object_agg(h.key, h.value) filter (where not frontdesk.is_credential(h.key)), '{}')
+  from jsonb_each(frontdesk.check_headers(headers)) h
+$$;
+comment on function frontdesk.plain_headers(jsonb) is 'internal: the headers without the credentials';
+
+create or replace function frontdesk.add_endpoint(
+  name text, url text, events text[] = '{*}', secret text = null, headers jsonb = '{}', filter jsonb = null,
+  payload text = 'standard', signature text = 'standard', retry jsonb = null, timeout_ms int = 15000,
+  max_in_flight int = 64, rate_per_second numeric = null, ordered boolean = false, tenant uuid = null,
+  active boolean = true) returns text
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+#variable_conflict use_variable
+declare
+  new_id bigint;
+begin
+  if exists (select from frontdesk.endpoint e where e.name = add_endpoint.name) then
+    raise exception using errcode = 'duplicate_object', message = format('endpoint "%s" already exists', name),
+      hint = 'Change it with frontdesk.alter_endpoint(), or choose another name.';
+  end if;
+  if secret is not null then
+    perform frontdesk.check_secret(secret);
+  elsif signature <> 'none' then
+    secret := frontdesk.new_secret();
+  end if;
+  insert into frontdesk.endpoint as e (name, url, events, headers, filter, payload, signature, retry, timeout_ms,
+    max_in_flight, rate_per_second, ordered, tenant, state, state_reason)
+  values (name, url, events, frontdesk.plain_headers(coalesce(headers, '{}')), filter, payload, signature, retry, timeout_ms,
+    max_in_flight, rate_per_second, coalesce(ordered, false), tenant,
+    case when coalesce(active, true) then 'active' else 'paused' end,
+    case when not active then 'added with active => false' end)
+  returning e.id into new_id;
+  if secret is not null then
+    insert into frontdesk.endpoint_secret (endpoint_id, secret) values (new_id, frontdesk.seal(secret));
+  end if;
+  perform frontdesk.set_headers(new_id, coalesce(headers, '{}'));
+  return secret;
+end
+$$;
+comment on function frontdesk.add_endpoint(text, text, text[], text, jsonb, jsonb, text, text, jsonb, int, int, numeric, boolean, uuid, boolean) is
+  'deliver matching events, committed from now on, to this URL; returns the signing secret, which is shown only now. '
+  'events: patterns (lead.*, booking.*.cancelled, *). filter: over {"type", "op", "source", "key", "tenant", "new", "old"}. '
+  'payload: standard {"type", "timestamp", "data"}, supabase, record, or a template. signature: standard (webhook-signature), sha256 or sha256:<Header-Name>, none. '
+  'retry: {"delays": ["5s", "5m", ...]}. timeout_ms: whole request. ordered: one at a time per key, in the order of the row''s changes. tenant: only its events. active: false keeps events until resume_endpoint()';
+
+create or replace function frontdesk.alter_endpoint(
+  name text, url text = null, events text[] = null, secret text = null, headers jsonb = null, filter jsonb = null,
+  payload text = null, signature text = null, retry jsonb = null, timeout_ms int = null,
+  max_in_flight int = null, rate_per_second numeric = null, ordered boolean = null, tenant uuid = null,
+  active boolean = null) returns void
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+#variable_conflict use_variable
+declare
+  this bigint := frontdesk.endpoint_id(name);
+begin
+  update frontdesk.endpoint e set
+    url = coalesce(url, e.url), events = coalesce(events, e.events),
+    headers = coalesce(frontdesk.plain_headers(headers), e.headers),
+    filter = case when jsonb_typeof(filter) = 'null' then null else coalesce(filter, e.filter) end,
+    payload = coalesce(payload, e.payload), signature = coalesce(signature, e.signature),
+    retry = case when jsonb_typeof(retry) = 'null' then null else coalesce(retry, e.retry) end,
+    timeout_ms = coalesce(timeout_ms, e.timeout_ms), max_in_flight = coalesce(max_in_flight, e.max_in_flight),
+    rate_per_second = nullif(coalesce(rate_per_second, e.rate_per_second), 'infinity'), ordered = coalesce(ordered, e.ordered),
+    tenant = nullif(coalesce(tenant, e.tenant), '00000000-0000-0000-0000-000000000000')
+  where e.id = this;
+  if secret is not null then
+    perform frontdesk.check_secret(secret);
+    delete from frontdesk.endpoint_secret s where s.endpoint_id = this and s.header is null;
+    insert into frontdesk.endpoint_secret (endpoint_id, secret) values (this, frontdesk.seal(secret));
+  end if;
+  if headers is not null then
+    perform frontdesk.set_headers(this, headers);
+  end if;
+  if active then
+    perform frontdesk.resume_endpoint(name);
+  elsif not active then
+    perform frontdesk.pause_endpoint(name);
+  end if;
+end
+$$;
+comment on function frontdesk.alter_endpoint(text, text, text[], text, jsonb, jsonb, text, text, jsonb, int, int, numeric, boolean, uuid, boolean) is
+  'change an endpoint; null keeps what is (to remove: JSON null for filter and retry, infinity for rate_per_second, the nil uuid for tenant). What waits is sent to the new URL, under the new settings. '
+  'secret replaces all signing secrets at once; rotate_secret() keeps the old one beside it for a while';
+
+create or replace function frontdesk.remove_endpoint(name text) returns void
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  this bigint := frontdesk.endpoint_id(name);
+begin
+  delete from frontdesk.retry r where r.endpoint_id = this;
+  delete from frontdesk.dead_letter d where d.endpoint_id = this;
+  delete from frontdesk.cursor c where c.endpoint_id = this;
+  delete from frontdesk.endpoint e where e.id = this;
+end
+$$;
+comment on function frontdesk.remove_endpoint(text) is
+  'deliver to this endpoint no more; what waits for it is forgotten, its attempts stay in the log';
+
+create or replace function frontdesk.set_endpoint_state(name text, new_state text, reason text) returns void
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  update frontdesk.endpoint e
+  set state = new_state, state_reason = reason, state_changed_at = clock_timestamp(),
+      failing_since = null, failures = 0, open_until = null
+  where e.id = frontdesk.endpoint_id(set_endpoint_state.name);
+end
+$$;
+comment on function frontdesk.set_endpoint_state(text, text, text) is 'internal: active, paused or disabled';
+
+create or replace function frontdesk.pause_endpoint(name text) returns void
+language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select frontdesk.set_endpoint_state(name, 'paused', 'pause_endpoint() by ' || session_user)
+$$;
+comment on function frontdesk.pause_endpoint(text) is
+  'send nothing more to it until resume_endpoint(); its events are kept, at the cost of one row however many there are';
+
+create or replace function frontdesk.resume_endpoint(name text) returns void
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  perform frontdesk.set_endpoint_state(name, 'active', null);
+  update frontdesk.retry r set due_at = frontdesk.now()
+  where r.endpoint_id = frontdesk.endpoint_id(name) and r.due_at > frontdesk.now() and r.due_at < 'infinity';
+end
+$$;
+comment on function frontdesk.resume_endpoint(text) is
+  'go on with a paused or disabled endpoint, from where it stopped; what waits for its next retry is tried at once, so it is also the word for "the receiver is back"';
+
+create or replace function frontdesk.rotate_secret(name text, new_secret text = null, overlap interval = '24 hours') returns text
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  this bigint := frontdesk.endpoint_id(name);
+begin
+  if overlap is null or overlap < '0' or overlap > '90 days' then
+    raise exception using errcode = 'invalid_parameter_value', message = format('overlap %s is out of range', coalesce(overlap::text, 'null')),
+      hint = '0 to 90 days.';
+  end if;
+  new_secret := frontdesk.check_secret(coalesce(new_secret, frontdesk.new_secret()));
+  delete from frontdesk.endpoint_secret s
+  where s.endpoint_id = this and s.header is null and s.expires_at <= clock_timestamp();
+  update frontdesk.endpoint_secret s set expires_at = least(s.expires_at, clock_timestamp() + overlap)
+  where s.endpoint_id = this and s.header is null;
+  insert into frontdesk.endpoint_secret (endpoint_id, secret) values (this, frontdesk.seal(new_secret));
+  return new_secret;
+end
+$$;
+comment on function frontdesk.rotate_secret(text, text, interval) is
+  'sign with a new secret, and with the old ones beside it until the overlap is over; returns the new one, which is shown only now';
+
+create or replace function frontdesk.test_endpoint(name text, payload jsonb = null) returns bigint
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  return frontdesk.record_event('endpoint.test', 'S', coalesce(payload, jsonb_build_object('test', true, 'endpoint', name)),
+    target => frontdesk.endpoint_id(name));
+end
+$$;
+comment on function frontdesk.test_endpoint(text, jsonb) is
+  'send an event endpoint.test to this endpoint alone, whatever its patterns and filter; returns the event id: see explain_event() or await_response()';
+
+create or replace function frontdesk.endpoint_settings() returns setof text
+stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select (to_jsonb(e) || jsonb_build_object('secrets', coalesce((
+    select jsonb_agg(jsonb_build_object('header', s.header, 'secret', encode(s.secret, 'hex'),
+      'expires_at', extract(epoch from s.expires_at)) order by s.id desc)
+    from frontdesk.endpoint_secret s where s.endpoint_id = e.id), '[]'),
+    'failing_since_s', extract(epoch from e.failing_since), 'open_until_s', extract(epoch from e.open_until)))::text
+  from frontdesk.endpoint e order by e.id
+$$;
+comment on function frontdesk.endpoint_settings() is 'engine: every endpoint as JSON, with its sealed secrets';
+
+create or replace view frontdesk.endpoints as
+select e.name, e.url, e.state, e.state_reason, e.events, e.failing_since, e.failures, e.open_until,
+  c.endpoint_id is not null as behind,
+  (select count(*) from frontdesk.retry r where r.endpoint_id = e.id) as retrying,
+  (select count(*) from frontdesk.dead_letter d where d.endpoint_id = e.id) as dead,
+  (select count(*) from frontdesk.endpoint_secret s where s.endpoint_id = e.id and s.header is null
+    and (s.expires_at is null or s.expires_at > clock_timestamp())) as secrets,
+  e.headers, (select array_agg(s.header order by s.header) from frontdesk.endpoint_secret s
+    where s.endpoint_id = e.id and s.header is not null) as credential_headers,
+  e.filter, e.payload, e.signature, e.retry, e.timeout_ms, e.max_in_flight, e.rate_per_second, e.ordered, e.tenant, e.created_at
+from frontdesk.endpoint e
+left join frontdesk.cursor c on c.endpoint_id = e.id;
+comment on view frontdesk.endpoints is 'the endpoints, their state and health; no secret is in it';

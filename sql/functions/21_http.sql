@@ -1,0 +1,135 @@
+-- Room 21, delivery: direct requests, asynchronous (in the outbox) and synchronous.
+
+create or replace function frontdesk.http_request(
+  method text, url text, body bytea = null, headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  method := upper(method);
+  if method is null or method not in ('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS') then
+    raise exception using errcode = 'invalid_parameter_value', message = format('unknown HTTP method "%s"', method),
+      hint = 'GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS.';
+  end if;
+  perform frontdesk.check_url(url);
+  headers := frontdesk.check_headers(coalesce(headers, '{}'));
+  if timeout_ms is null or timeout_ms not between 100 and 120000 then
+    raise exception using errcode = 'invalid_parameter_value', message = format('timeout_ms %s is out of range', coalesce(timeout_ms::text, 'null')),
+      hint = '100 to 120000 milliseconds.';
+  end if;
+  if octet_length(body) > current_setting('frontdesk.max_payload_kb')::bigint * 1024 then
+    raise exception using errcode = 'program_limit_exceeded',
+      message = format('the body has %s bytes, more than frontdesk.max_payload_kb allows', octet_length(body)),
+      hint = 'Send less, or an administrator raises the setting.';
+  end if;
+  if sign_with is not null then
+    perform frontdesk.endpoint_id(sign_with);
+  end if;
+  -- Credentials in headers are sealed, so that they are not readable in the log.
+  return frontdesk.record_event('http.request', 'H', jsonb_strip_nulls(jsonb_build_object(
+    'method', method, 'url', url, 'headers', frontdesk.plain_headers(headers),
+    'sealed', (select encode(frontdesk.seal(jsonb_object_agg(h.key, h.value)::text), 'hex')
+      from jsonb_each(headers) h where frontdesk.is_credential(h.key)),
+    'body', encode(body, 'base64'), 'sign_with', sign_with, 'timeout_ms', timeout_ms)));
+end
+$$;
+comment on function frontdesk.http_request(text, text, bytea, jsonb, text, int) is
+  'put a request into the outbox; it is sent after this transaction commits, and returns the id for response(). sign_with: the name of an endpoint whose secret signs it. '
+  'Any status is an answer, except 429, 502, 503 and 504, which like a failed connection are tried 3 more times (after 1, 5 and 30 s)';
+
+create or replace function frontdesk.http_json(method text, url text, body jsonb, headers jsonb, sign_with text, timeout_ms int) returns bigint
+language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select frontdesk.http_request(method, url, convert_to(body::text, 'UTF8'),
+    case when exists (select from jsonb_object_keys(coalesce(frontdesk.check_headers(headers), '{}')) k where lower(k) = 'content-type') then headers
+      else coalesce(headers, '{}') || '{"Content-Type": "application/json"}' end, sign_with, timeout_ms)
+$$;
+comment on function frontdesk.http_json(text, text, jsonb, jsonb, text, int) is 'internal: a request with a JSON body';
+
+create or replace function frontdesk.http_post(url text, body jsonb = '{}', headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
+language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select frontdesk.http_json('POST', url, body, headers, sign_with, timeout_ms)
+$$;
+comment on function frontdesk.http_post(text, jsonb, jsonb, text, int) is 'asynchronous POST of a JSON body; returns the id for response() and await_response(). See http_request()';
+
+create or replace function frontdesk.http_put(url text, body jsonb = '{}', headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
+language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select frontdesk.http_json('PUT', url, body, headers, sign_with, timeout_ms)
+$$;
+comment on function frontdesk.http_put(text, jsonb, jsonb, text, int) is 'asynchronous PUT of a JSON body; see http_request()';
+
+create or replace function frontdesk.http_patch(url text, body jsonb = '{}', headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
+language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select frontdesk.http_json('PATCH', url, body, headers, sign_with, timeout_ms)
+$$;
+comment on function frontdesk.http_patch(text, jsonb, jsonb, text, int) is 'asynchronous PATCH of a JSON body; see http_request()';
+
+create or replace function frontdesk.http_get(url text, headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
+language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select frontdesk.http_request('GET', url, null, headers, sign_with, timeout_ms)
+$$;
+comment on function frontdesk.http_get(text, jsonb, text, int) is 'asynchronous GET; see http_request()';
+
+create or replace function frontdesk.http_delete(url text, headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
+language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select frontdesk.http_request('DELETE', url, null, headers, sign_with, timeout_ms)
+$$;
+comment on function frontdesk.http_delete(text, jsonb, text, int) is 'asynchronous DELETE; see http_request()';
+
+create or replace function frontdesk.http_fetch(
+  method text, url text, headers jsonb = '{}', body bytea = null, timeout_ms int = 5000)
+returns table (status int, response_headers jsonb, response_body bytea, address inet, duration_ms real)
+language c as 'MODULE_PATHNAME', 'http_fetch_wrapper';
+comment on function frontdesk.http_fetch(text, text, jsonb, bytea, int) is
+  'request now and wait for the answer, within the transaction: for tools, not for triggers. Cancel and statement_timeout end it; a failure raises. Not granted to PUBLIC';
+
+create or replace function frontdesk.response(id bigint)
+returns table (status int, headers jsonb, body text, error text)
+language plpgsql stable security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+#variable_conflict use_variable
+declare
+  e frontdesk.event := frontdesk.find_event(id);
+  a frontdesk.attempt;
+begin
+  if e.actor <> session_user and not pg_has_role(session_user, (
+    select r.extowner from pg_extension r where r.extname = 'pg_frontdesk'), 'USAGE') then
+    raise exception using errcode = 'insufficient_privilege', message = format('request %s was made by another user', id);
+  end if;
+  select * into a from frontdesk.attempt x where x.event_id = e.id order by x.id desc limit 1;
+  if found then
+    return query select a.status::int, a.response_headers,
+      coalesce(frontdesk.utf8(a.response_body), a.response),
+      case when a.error is not null and a.status is null then a.error || ': ' || a.detail end;
+  end if;
+end
+$$;
+comment on function frontdesk.response(bigint) is
+  'the last answer to a request or event: status, headers and body, or the error; no row while there is none. body is text, with invalid UTF-8 replaced; frontdesk.attempt.response_body has the bytes';
+
+create or replace function frontdesk.utf8(bytes bytea) returns text
+immutable strict parallel safe language c as 'MODULE_PATHNAME', 'utf8_wrapper';
+comment on function frontdesk.utf8(bytea) is 'the bytes as text; what is not UTF-8, and NUL, is replaced';
+
+create or replace function frontdesk.await_response(id bigint, timeout interval = '10 seconds')
+returns table (status int, headers jsonb, body text, error text)
+language plpgsql volatile security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+#variable_conflict use_variable
+declare
+  e frontdesk.event := frontdesk.find_event(id);
+  until timestamptz := clock_timestamp() + timeout;
+begin
+  if e.xid = pg_current_xact_id_if_assigned() then
+    raise exception using errcode = 'object_not_in_prerequisite_state',
+      message = format('request %s is not sent before this transaction commits', id),
+      hint = 'Commit first, or use frontdesk.http_fetch() for an answer within the transaction.';
+  end if;
+  loop
+    -- Settled: there is an attempt and no retry to come.
+    if exists (select from frontdesk.attempt a where a.event_id = id)
+      and not exists (select from frontdesk.retry r where r.event_id = id) or clock_timestamp() > until then
+      return query select * from frontdesk.response(id);
+      return;
+    end if;
+    perform pg_sleep(0.005);
+  end loop;
+end
+$$;
+comment on function frontdesk.await_response(bigint, interval) is
+  'wait for the answer to a request whose transaction is committed; after the timeout what response() knows, which may be no row';

@@ -1,0 +1,168 @@
+-- Room 30, schedule: the engine's verbs for jobs.
+
+create or replace function frontdesk.unix_us(moment timestamptz) returns bigint
+immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
+  select case when isfinite(moment) then (extract(epoch from moment) * 1000000)::bigint end
+$$;
+comment on function frontdesk.unix_us(timestamptz) is 'internal: microseconds since 1970; null for infinity';
+
+create or replace function frontdesk.engine_jobs() returns setof text
+stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select jsonb_build_object(
+    'id', j.id, 'name', j.name, 'schedule', j.schedule, 'run_at', frontdesk.unix_us(j.run_at), 'timezone', j.timezone, 'active', j.active,
+    'timeout_ms', (extract(epoch from j.timeout) * 1000)::bigint, 'overlap', j.overlap, 'max_retries', j.max_retries,
+    'retry_delay_ms', (extract(epoch from j.retry_delay) * 1000)::bigint, 'catch_up', j.catch_up,
+    'planned_from', frontdesk.unix_us(greatest(j.planned_from, s.handled_until)), 'changed_at', frontdesk.unix_us(j.planned_from),
+    'failures', coalesce(s.failures, 0), 'retry_at', frontdesk.unix_us(s.retry_at), 'retry_attempt', coalesce(s.retry_attempt, 1),
+    'retry_scheduled', frontdesk.unix_us(s.retry_scheduled_at), 'rebooted', frontdesk.unix_us(pg_postmaster_start_time()))::text
+  from frontdesk.job j left join frontdesk.job_state s on s.job_id = j.id
+$$;
+comment on function frontdesk.engine_jobs() is 'engine: every job as JSON, with how far the engine got with it';
+
+create or replace function frontdesk.engine_jobs_version() returns text
+stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select format('%s %s %s', count(*), max(j.updated_at), sum(j.id)) from frontdesk.job j
+$$;
+comment on function frontdesk.engine_jobs_version() is 'engine: differs after the jobs were changed by a prepared transaction, whose commit wakes nobody';
+
+create or replace function frontdesk.engine_job_problem(this_job bigint, why text) returns void
+language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+  insert into frontdesk.job_state as s (job_id, problem) select j.id, why from frontdesk.job j where j.id = this_job
+  on conflict (job_id) do update set problem = excluded.problem
+$$;
+comment on function frontdesk.engine_job_problem(bigint, text) is 'engine: why it does not run this job; null: it does';
+
+create or replace function frontdesk.engine_job_requests() returns table (run_id bigint, job_id bigint, scheduled_at timestamptz)
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  update frontdesk.job_run r set status = 'cancelled', finished_at = frontdesk.now(), message = 'the job is gone'
+  where r.status = 'waiting' and not exists (select from frontdesk.job j where j.id = r.job_id and j.owner = r.owner);
+  return query select r.id, r.job_id, r.scheduled_at from frontdesk.job_run r where r.status = 'waiting' order by r.id;
+end
+$$;
+comment on function frontdesk.engine_job_requests() is 'engine: the runs that run_job() asked for';
+
+create or replace function frontdesk.engine_job_start(job_ids bigint[], run_ids bigint[], attempts int[], scheduled timestamptz[])
+returns table (place int, run_id bigint, owner oid, name text, command text)
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+#variable_conflict use_column
+declare
+  u record;
+  j frontdesk.job;
+  new_id bigint;
+  began timestamptz := frontdesk.now();
+begin
+  for u in select * from unnest(job_ids, run_ids, attempts, scheduled) with ordinality u (job_id, run_id, attempt, due, place) loop
+    select * into j from frontdesk.job where id = u.job_id;
+    continue when not found;
+    if u.run_id > 0 then
+      -- Taken back meanwhile?
+      update frontdesk.job_run r set status = 'running', started_at = began, command = j.command
+      where r.id = u.run_id and r.status = 'waiting' returning r.id into new_id;
+      continue when not found;
+    else
+      insert into frontdesk.job_run (job_id, job_name, owner, command, status, attempt, scheduled_at, started_at)
+      values (j.id, j.name, j.owner, j.command, 'running', u.attempt, u.due, began) returning id into new_id;
+      insert into frontdesk.job_state as s (job_id, handled_until) values (j.id, u.due)
+      on conflict (job_id) do update set handled_until = greatest(s.handled_until, excluded.handled_until), retry_at = null,
+        retry_attempt = null, retry_scheduled_at = null, problem = null;
+    end if;
+    place := u.place;
+    run_id := new_id;
+    owner := j.owner;
+    name := j.name;
+    command := j.command;
+    return next;
+  end loop;
+end
+$$;
+comment on function frontdesk.engine_job_start(bigint[], bigint[], int[], timestamptz[]) is
+  'engine: these runs begin; run_id 0: a new one. Those whose job is gone are left out';
+
+create or replace function frontdesk.engine_job_finish(
+  run_ids bigint[], statuses text[], finished timestamptz[], pids int[], row_counts bigint[], results text[], codes text[], messages text[],
+  failure_counts int[], retries timestamptz[], reports text[]) returns void
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  u record;
+  r frontdesk.job_run;
+begin
+  for u in select * from unnest(run_ids, statuses, finished, pids, row_counts, results, codes, messages, failure_counts, retries, reports)
+    u (run_id, status, at, pid, row_count, result, code, message, failures, retry_at, report)
+  loop
+    update frontdesk.job_run x set status = u.status, finished_at = u.at, pid = u.pid, rows = u.row_count, result = u.result::jsonb,
+      sqlstate = u.code, message = u.message
+    where x.id = u.run_id and x.status = 'running' returning x.* into r;
+    continue when not found;
+    update frontdesk.job_state s set failures = u.failures, retry_at = u.retry_at,
+      retry_attempt = case when u.retry_at is not null then r.attempt + 1 end,
+      retry_scheduled_at = case when u.retry_at is not null then r.scheduled_at end
+    where s.job_id = r.job_id
+      and (s.failures, s.retry_at) is distinct from (u.failures, u.retry_at);
+    if u.retry_at is null then
+      update frontdesk.job j set active = false where j.id = r.job_id and j.run_at = r.scheduled_at and j.active;
+    end if;
+    perform frontdesk.report_run(r, u.report, u.failures, u.retry_at) where u.report is not null;
+  end loop;
+end
+$$;
+comment on function frontdesk.engine_job_finish(bigint[], text[], timestamptz[], int[], bigint[], text[], text[], text[], int[], timestamptz[], text[]) is
+  'engine: these runs are over; the failures of each job in a row, when it is tried again, and whether job.failed or job.recovered is emitted';
+
+create or replace function frontdesk.report_run(r frontdesk.job_run, report text, failures int, retry_at timestamptz) returns bigint
+language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select frontdesk.record_event(report, 'S', jsonb_build_object('job', r.job_name, 'job_id', r.job_id, 'run_id', r.id, 'owner', r.owner::text,
+    'status', r.status, 'attempt', r.attempt, 'scheduled_at', r.scheduled_at, 'started_at', r.started_at, 'finished_at', r.finished_at,
+    'sqlstate', r.sqlstate, 'message', r.message, 'failures', failures, 'retry_at', retry_at), r.job_name)
+$$;
+comment on function frontdesk.report_run(frontdesk.job_run, text, int, timestamptz) is 'internal: emit job.failed or job.recovered';
+
+create or replace function frontdesk.engine_job_skip(job_ids bigint[], scheduled timestamptz[], reasons text[]) returns void
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  insert into frontdesk.job_run (job_id, job_name, owner, command, status, scheduled_at, started_at, finished_at, message)
+  select j.id, j.name, j.owner, j.command, 'skipped', u.due, frontdesk.now(), frontdesk.now(), u.reason
+  from unnest(job_ids, scheduled, reasons) u (job_id, due, reason) join frontdesk.job j on j.id = u.job_id;
+  insert into frontdesk.job_state as s (job_id, handled_until)
+  select j.id, max(u.due) from unnest(job_ids, scheduled) u (job_id, due) join frontdesk.job j on j.id = u.job_id group by j.id
+  on conflict (job_id) do update set handled_until = greatest(s.handled_until, excluded.handled_until);
+end
+$$;
+comment on function frontdesk.engine_job_skip(bigint[], timestamptz[], text[]) is 'engine: these due times pass without a run, for the reason that is recorded';
+
+create or replace function frontdesk.engine_job_recover() returns bigint
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  r frontdesk.job_run;
+  j frontdesk.job;
+  again timestamptz;
+  failed int;
+  recovered bigint := 0;
+begin
+  -- Processes that outlived their engine: nobody would record what becomes of them.
+  perform pg_terminate_backend(a.pid, 5000) from pg_stat_activity a
+  where a.datname = current_database() and a.backend_type like 'frontdesk job %';
+  for r in
+    update frontdesk.job_run x set status = 'interrupted', finished_at = frontdesk.now(),
+      message = 'the server or the engine ended in the middle of the run'
+    where x.status = 'running' returning x.*
+  loop
+    recovered := recovered + 1;
+    select * into j from frontdesk.job where id = r.job_id;
+    continue when not found;
+    again := case when r.attempt <= j.max_retries then frontdesk.now() + j.retry_delay * power(2, r.attempt - 1) end;
+    insert into frontdesk.job_state as s (job_id, handled_until, failures, retry_at, retry_attempt, retry_scheduled_at)
+    values (j.id, r.scheduled_at, 1, again, case when again is not null then r.attempt + 1 end, case when again is not null then r.scheduled_at end)
+    on conflict (job_id) do update set failures = s.failures + 1, retry_at = excluded.retry_at, retry_attempt = excluded.retry_attempt,
+      retry_scheduled_at = excluded.retry_scheduled_at
+    returning s.failures into failed;
+    if again is null then
+      update frontdesk.job o set active = false where o.id = j.id and o.run_at = r.scheduled_at and o.active;
+    end if;
+    perform frontdesk.report_run(r, 'job.failed', failed, again);
+  end loop;
+  return recovered;
+end
+$$;
+comment on function frontdesk.engine_job_recover() is
+  'engine, at its start: runs that were under way are interrupted, and tried again if their job says so; returns how many';

@@ -1,0 +1,223 @@
+-- Room 31, timer: reminders. The functions run as their caller, who must own the table; row level security holds them to it.
+
+create or replace function frontdesk.timer_trigger() returns trigger
+language c as 'MODULE_PATHNAME', 'frontdesk_timer_trigger';
+comment on function frontdesk.timer_trigger() is
+  'trigger: keeps the timer of a row in step with it, in the same transaction. Made by remind(); its one argument is the rule as JSON';
+
+create or replace function frontdesk.timer_set(due timestamptz) returns void
+language c as 'MODULE_PATHNAME', 'timer_set_wrapper';
+comment on function frontdesk.timer_set(timestamptz) is 'internal: the engine is to be up at this moment, from commit on';
+
+create or replace function frontdesk.timer_keep(this_rule bigint, this_key text, moment timestamptz, shift text, timezone text, existed boolean) returns void
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  due timestamptz;
+begin
+  if existed then
+    -- Written so that only the key's index fits, whatever a plan was made for: the table may have grown since.
+    delete from frontdesk.timer t
+    where t.rule_id = this_rule and t.key = this_key and coalesce(t.outcome, '') = '' and t.at is distinct from moment;
+  end if;
+  if moment is not null then
+    due := date_add(moment, shift::interval, timezone);
+    insert into frontdesk.timer (rule_id, key, at, due_at) values (this_rule, this_key, moment, due) on conflict do nothing;
+    perform frontdesk.timer_set(due);
+  end if;
+end
+$$;
+comment on function frontdesk.timer_keep(bigint, text, timestamptz, text, text, boolean) is
+  'internal, called by the trigger: the one pending timer of a row; moment null: none. One that fired for this value fires no more';
+
+create or replace function frontdesk.timer_forget(this_rule bigint, this_key text) returns void
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  if this_key is null then
+    delete from frontdesk.timer t where t.rule_id = this_rule;
+  else
+    delete from frontdesk.timer t where t.rule_id = this_rule and t.key = this_key;
+  end if;
+end
+$$;
+comment on function frontdesk.timer_forget(bigint, text) is 'internal, called by the trigger: the row is gone; key null: all rows are';
+
+create or replace function frontdesk.timer_moment(r frontdesk.timer_rule, alias text) returns text
+stable language sql set search_path = pg_catalog, pg_temp as $$
+  select case a.atttypid
+    when 'timestamptz'::regtype then format('%s.%I', alias, a.attname)
+    else format('(%s.%I::timestamp at time zone %L)', alias, a.attname, r.timezone) end
+  from pg_attribute a where a.attrelid = r.source and a.attnum = r.at_attnum
+$$;
+comment on function frontdesk.timer_moment(frontdesk.timer_rule, text) is 'internal: the SQL expression of the moment a rule is about';
+
+create or replace function frontdesk.timer_key(r frontdesk.timer_rule, alias text) returns text
+stable language sql set search_path = pg_catalog, pg_temp as $$
+  select case count(*) when 1 then max(format('%s.%I::text', alias, a.attname))
+    else '''['' || concat_ws('','', ' || string_agg(format('to_json(%s.%I::text)', alias, a.attname), ', ' order by k.n) || ') || '']''' end
+  from unnest(r.key_attnums) with ordinality k (attnum, n) join pg_attribute a on a.attrelid = r.source and a.attnum = k.attnum
+$$;
+comment on function frontdesk.timer_key(frontdesk.timer_rule, text) is 'internal: the SQL expression of a row''s key as text';
+
+create or replace function frontdesk.timer_match(r frontdesk.timer_rule, alias text, key text) returns text
+stable language sql set search_path = pg_catalog, pg_temp as $$
+  select string_agg(format('%s.%I = (%s)::%s', alias, a.attname,
+    case when cardinality(r.key_attnums) = 1 then key else format('%s::jsonb->>%s', key, k.n - 1) end,
+    format_type(a.atttypid, a.atttypmod)), ' and ' order by k.n)
+  from unnest(r.key_attnums) with ordinality k (attnum, n) join pg_attribute a on a.attrelid = r.source and a.attnum = k.attnum
+$$;
+comment on function frontdesk.timer_match(frontdesk.timer_rule, text, text) is 'internal: the SQL condition by which a row is found by its key';
+
+create or replace function frontdesk.timer_fill(this_rule bigint) returns bigint
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  r frontdesk.timer_rule;
+  filled bigint;
+  earliest timestamptz;
+begin
+  select * into r from frontdesk.timer_rule where id = this_rule;
+  delete from frontdesk.timer t where t.rule_id = r.id and t.outcome is null;
+  execute format(
+    'insert into frontdesk.timer (rule_id, key, at, due_at)
+     select $1, %1$s, m.at, date_add(m.at, $2, $3) from %2$s s cross join lateral (select %3$s as at) m
+     where m.at between ''4000-01-01 bc'' and ''200000-01-01'' and date_add(m.at, $2, $3) > frontdesk.now()
+       and ($4 is null or frontdesk.filter_matches($4, to_jsonb(s))) on conflict do nothing',
+    frontdesk.timer_key(r, 's'), r.source, frontdesk.timer_moment(r, 's'))
+  using r.id, r.shift, r.timezone, r.condition;
+  get diagnostics filled = row_count;
+  select min(t.due_at) into earliest from frontdesk.timer t where t.rule_id = r.id and t.outcome is null;
+  perform frontdesk.timer_set(earliest);
+  update frontdesk.timer_rule u set filled_in = frontdesk.timer_home() where u.id = r.id;
+  return filled;
+end
+$$;
+comment on function frontdesk.timer_fill(bigint) is 'internal: the timers of the rows that are there; moments that are past are left out. Returns how many';
+
+create or replace function frontdesk.timer_home() returns text
+stable language sql security definer set search_path = pg_catalog, pg_temp as $$
+  select format('%s/%s', s.system_identifier, d.oid) from pg_control_system() s, pg_database d where d.datname = current_database()
+$$;
+comment on function frontdesk.timer_home() is 'internal: this database, as no other is called';
+
+create or replace function frontdesk.timer_install(r frontdesk.timer_rule) returns void
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  config jsonb := jsonb_strip_nulls(jsonb_build_object('rule', r.id, 'at', r.at_column, 'key', to_jsonb(r.key_columns),
+    'shift', r.shift::text, 'timezone', r.timezone)) || case when r.condition is null then '{}' else jsonb_build_object('condition', r.condition) end;
+begin
+  execute format('create or replace trigger %I after insert or update or delete on %s for each row execute function frontdesk.timer_trigger(%L)',
+    'frontdesk_timer_' || r.id, r.source, config);
+  execute format('create or replace trigger %I after truncate on %s for each statement execute function frontdesk.timer_trigger(%L)',
+    'frontdesk_timer_truncate_' || r.id, r.source, config);
+end
+$$;
+comment on function frontdesk.timer_install(frontdesk.timer_rule) is 'internal: makes the triggers of a rule';
+
+create or replace function frontdesk.timer_uninstall(r frontdesk.timer_rule) returns void
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp set client_min_messages = warning as $$
+begin
+  if exists (select from pg_class where oid = r.source) then
+    execute format('drop trigger if exists %I on %s', 'frontdesk_timer_' || r.id, r.source);
+    execute format('drop trigger if exists %I on %s', 'frontdesk_timer_truncate_' || r.id, r.source);
+  end if;
+end
+$$;
+comment on function frontdesk.timer_uninstall(frontdesk.timer_rule) is 'internal: drops the triggers of a rule';
+
+create or replace function frontdesk.remind(
+  source regclass, at_column name, "offset" interval, event text, condition jsonb = null, name text = null,
+  late text = 'fire', expires interval = null) returns text
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+#variable_conflict use_variable
+declare
+  keys name[];
+  at_type oid;
+  before frontdesk.timer_rule;
+  r frontdesk.timer_rule;
+begin
+  perform frontdesk.watch_source(source);
+  perform frontdesk.watch_check(source, array[at_column], 'at_column');
+  select a.atttypid into at_type from pg_attribute a where a.attrelid = source and a.attname = at_column;
+  if at_type not in ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) then
+    raise exception using errcode = 'datatype_mismatch',
+      message = format('column "%s" of %s is of type %s', at_column, source, format_type(at_type, null)),
+      hint = 'A reminder needs a column of type timestamp with time zone, timestamp or date.';
+  end if;
+  keys := frontdesk.watch_key(source);
+  if keys is null then
+    raise exception using errcode = 'object_not_in_prerequisite_state', message = format('%s has no primary key', source),
+      detail = 'At its moment, the row is read again by its key.', hint = format('alter table %s add primary key (...)', source);
+  end if;
+  if "offset" is null or extract(epoch from "offset") is null or abs(extract(epoch from "offset")) > 86400.0 * 36600 then
+    raise exception using errcode = 'invalid_parameter_value', message = format('offset %s is out of range', "offset"),
+      hint = 'Negative is before, positive after the column''s moment, at most 100 years: interval ''-24 hours''.';
+  end if;
+  perform frontdesk.check_event_type(event);
+  if event ~ '^(endpoint|delivery|http|job)(\.|$)' then
+    raise exception using errcode = 'reserved_name', message = format('event type "%s" is reserved', event), hint = 'Choose another first segment.';
+  end if;
+  perform frontdesk.check_filter(condition) where condition is not null;
+  if late is null or late not in ('fire', 'skip') then
+    raise exception using errcode = 'invalid_parameter_value', message = format('late "%s" is unknown', late), hint = 'fire or skip.';
+  end if;
+  if expires <= '0' then
+    raise exception using errcode = 'invalid_parameter_value', message = format('expires %s is out of range', expires),
+      hint = 'How long after its moment it may still fire; null is for ever.';
+  end if;
+  name := coalesce(name, format('%s %s', event, "offset"));
+  select * into before from frontdesk.timer_rule o where o.name = name;
+  if before.source <> source then
+    perform frontdesk.timer_uninstall(before);
+  end if;
+  -- Rows that change from here on wait for this transaction, so that none is missed between the fill and the trigger.
+  execute format('lock table %s in share row exclusive mode', source);
+  insert into frontdesk.timer_rule as o (name, source, source_name, at_column, at_attnum, key_columns, key_attnums, shift, timezone, event,
+    condition, late, expires)
+  values (name, source, source::text, at_column, (select a.attnum from pg_attribute a where a.attrelid = source and a.attname = at_column),
+    keys, array(select a.attnum from unnest(keys) with ordinality k (key, n) join pg_attribute a on a.attrelid = source and a.attname = k.key order by k.n),
+    "offset", frontdesk.database_timezone(), event, condition, late, expires)
+  on conflict on constraint timer_rule_name_key do update
+  set source = excluded.source, source_name = excluded.source_name, at_column = excluded.at_column, at_attnum = excluded.at_attnum,
+    key_columns = excluded.key_columns, key_attnums = excluded.key_attnums, shift = excluded.shift, timezone = excluded.timezone,
+    event = excluded.event, condition = excluded.condition, late = excluded.late, expires = excluded.expires, problem = null
+  returning o.* into r;
+  if before.source <> source then
+    delete from frontdesk.timer t where t.rule_id = r.id;
+  end if;
+  perform frontdesk.timer_install(r);
+  perform frontdesk.timer_fill(r.id);
+  return name;
+end
+$$;
+comment on function frontdesk.remind(regclass, name, interval, text, jsonb, text, text, interval) is
+  'emit this event when a row''s column plus offset (negative: before it) is reached, if the condition (a filter over the row) holds then. Returns the rule''s name; '
+  'a rule of the same name is replaced. The event carries the row, read at that moment. It is emitted once per row and value of the column, whatever happens. '
+  'late: what was due while nobody was there fires, or is skipped when it is more than a minute late. expires: how long after its moment it may still fire. Caller must own the table';
+
+create or replace function frontdesk.unremind(name text) returns boolean
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  r frontdesk.timer_rule;
+begin
+  select * into r from frontdesk.timer_rule o where o.name = unremind.name;
+  if not found then
+    return false;
+  end if;
+  perform frontdesk.timer_uninstall(r);
+  delete from frontdesk.timer t where t.rule_id = r.id;
+  delete from frontdesk.timer_rule o where o.id = r.id;
+  return true;
+end
+$$;
+comment on function frontdesk.unremind(text) is 'emit reminders by this rule no more; false when there is none';
+
+create or replace view frontdesk.timers as
+select t.due_at, r.name as rule, r.event, r.source_name as source, t.key, r.at_column, t.at, r.shift as "offset", r.condition, r.late, r.expires, r.problem
+from frontdesk.timer t join frontdesk.timer_rule r on r.id = t.rule_id
+where t.outcome is null and has_table_privilege(r.source, 'select')
+order by t.due_at;
+comment on view frontdesk.timers is 'what fires next, for which row, and why; of the tables that you may read';
+
+create or replace view frontdesk.reminders with (security_invoker = true) as
+select r.name, r.event, r.source_name as source, r.at_column, r.shift as "offset", r.condition, r.late, r.expires, r.problem, r.created_at
+from frontdesk.timer_rule r;
+comment on view frontdesk.reminders is 'the rules of remind() on your tables, and what is wrong with them (null: nothing)';

@@ -1,0 +1,69 @@
+-- Least privilege: PUBLIC may use what tells nothing and changes nothing.
+
+revoke all on all functions in schema frontdesk from public;
+revoke all on all tables in schema frontdesk from public;
+revoke all on all sequences in schema frontdesk from public;
+
+grant usage on schema frontdesk to public;
+grant execute on function
+  frontdesk.now(),
+  frontdesk.library_version(),
+  frontdesk.pattern_matches(text, text),
+  frontdesk.filter_matches(jsonb, jsonb),
+  frontdesk.check_event_type(text),
+  frontdesk.check_filter(jsonb),
+  frontdesk.verify_webhook(text, jsonb, bytea, text, interval),
+  frontdesk.watch_config(bytea),
+  frontdesk.watch_key(regclass),
+  frontdesk.watch_check(regclass, name[], text),
+  frontdesk.watch_source(regclass),
+  frontdesk.watch_install(regclass, jsonb),
+  frontdesk.watch_remove(regclass, name[]),
+  frontdesk.watch(regclass, text, text[], name, name[], jsonb, name[], name[], name),
+  frontdesk.unwatch(regclass)
+to public;
+grant select on frontdesk.watch to public;
+
+-- Jobs and reminders are everybody's own: row level security (sql/tables/30_schedule.sql, 31_timer.sql) says which.
+grant execute on function
+  frontdesk.check_schedule(text),
+  frontdesk.check_timezone(text),
+  frontdesk.check_command(text),
+  frontdesk.database_timezone(),
+  frontdesk.next_runs(text, text, int, timestamptz),
+  frontdesk.jobs_changed(),
+  frontdesk.job_owner(name),
+  frontdesk.job_id(text),
+  frontdesk.schedule(text, text, text, text, name, interval, text, int, interval, text, boolean),
+  frontdesk.schedule_once(timestamptz, text, text, name, interval, int, interval, text),
+  frontdesk.unschedule(text),
+  frontdesk.unschedule(bigint),
+  frontdesk.alter_job(bigint, text, text, text, name, interval, text, int, interval, text, boolean, text),
+  frontdesk.run_job(text),
+  frontdesk.cancel_run(bigint),
+  frontdesk.engine_state(),
+  frontdesk.explain_job(text),
+  frontdesk.list_scheduled_jobs(),
+  frontdesk.get_job_history(text, int),
+  frontdesk.timer_set(timestamptz),
+  frontdesk.timer_moment(frontdesk.timer_rule, text),
+  frontdesk.timer_key(frontdesk.timer_rule, text),
+  frontdesk.timer_fill(bigint),
+  frontdesk.timer_home(),
+  frontdesk.timer_install(frontdesk.timer_rule),
+  frontdesk.timer_uninstall(frontdesk.timer_rule),
+  frontdesk.timer_trigger(),
+  frontdesk.remind(regclass, name, interval, text, jsonb, text, text, interval),
+  frontdesk.unremind(text)
+to public;
+grant select, insert, update, delete on frontdesk.job, frontdesk.timer_rule, frontdesk.timer to public;
+grant select on frontdesk.job_state, frontdesk.job_run, frontdesk.jobs, frontdesk.timers, frontdesk.reminders to public;
+grant insert (job_id, job_name, owner, command, status, scheduled_at, started_at), update (status, finished_at, message)
+  on frontdesk.job_run to public;
+
+-- The engine begins its work when CREATE EXTENSION or ALTER EXTENSION UPDATE commits.
+do $$
+begin
+  perform frontdesk.wake(reboot => true);
+end
+$$;

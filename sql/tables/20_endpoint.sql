@@ -1,0 +1,51 @@
+-- Where events go.
+
+create table frontdesk.endpoint (
+  id bigint generated always as identity primary key,
+  name text not null unique,
+  url text not null,
+  events text[] not null,
+  headers jsonb not null default '{}',
+  filter jsonb,
+  payload text not null,
+  signature text not null,
+  retry jsonb,
+  timeout_ms int not null check (timeout_ms between 100 and 120000),
+  max_in_flight int not null check (max_in_flight between 1 and 20000),
+  rate_per_second numeric check (rate_per_second > 0),
+  ordered boolean not null,
+  tenant uuid,
+  state text not null default 'active' check (state in ('active', 'paused', 'disabled')),
+  state_reason text,
+  state_changed_at timestamptz not null default now(),
+  failing_since timestamptz,
+  failures int not null default 0,
+  open_until timestamptz,
+  created_at timestamptz not null default now(),
+  created_snapshot pg_snapshot not null default pg_current_snapshot(),
+  updated_at timestamptz not null default now()
+);
+comment on table frontdesk.endpoint is 'where events are delivered; changed through add_endpoint(), alter_endpoint(), pause_endpoint() ...';
+comment on column frontdesk.endpoint.headers is 'headers that are no secret; those that look like credentials are kept in endpoint_secret';
+comment on column frontdesk.endpoint.state is 'active; paused by someone; disabled by the engine (410 Gone, or failing for five days)';
+comment on column frontdesk.endpoint.failing_since is 'first failure of the present series; null while deliveries succeed';
+comment on column frontdesk.endpoint.open_until is 'the circuit breaker is open until then: nothing is sent but a probe after it';
+comment on column frontdesk.endpoint.created_snapshot is 'events committed before this are not for this endpoint';
+
+create table frontdesk.endpoint_secret (
+  id bigint generated always as identity primary key,
+  endpoint_id bigint not null references frontdesk.endpoint on delete cascade,
+  header text,
+  secret bytea not null,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz
+);
+comment on table frontdesk.endpoint_secret is 'signing secrets and credential headers, sealed with the key of frontdesk.secret_key_file when there is one';
+comment on column frontdesk.endpoint_secret.header is 'null: a signing secret; else the name of the header whose value this is';
+comment on column frontdesk.endpoint_secret.expires_at is 'a rotated secret signs beside the new one until then';
+create index endpoint_secret_endpoint_id on frontdesk.endpoint_secret (endpoint_id);
+
+select pg_catalog.pg_extension_config_dump('frontdesk.endpoint', '');
+select pg_catalog.pg_extension_config_dump('frontdesk.endpoint_secret', '');
+select pg_catalog.pg_extension_config_dump('frontdesk.endpoint_id_seq', '');
+select pg_catalog.pg_extension_config_dump('frontdesk.endpoint_secret_id_seq', '');

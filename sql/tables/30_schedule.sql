@@ -1,0 +1,96 @@
+-- Jobs: commands with a schedule, and what became of their runs.
+
+create table frontdesk.job (
+  id bigint generated always as identity primary key,
+  name text not null,
+  owner regrole not null,
+  schedule text,
+  run_at timestamptz,
+  command text not null,
+  timezone text not null,
+  timeout interval,
+  overlap text not null,
+  max_retries int not null,
+  retry_delay interval not null,
+  catch_up text not null,
+  active boolean not null,
+  planned_from timestamptz not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (owner, name),
+  check ((schedule is null) <> (run_at is null))
+);
+comment on table frontdesk.job is 'commands that run by a schedule or once, as their owner; changed through schedule(), alter_job(), unschedule() ...';
+comment on column frontdesk.job.owner is 'the role it runs as; a number where the role was dropped';
+comment on column frontdesk.job.run_at is 'when a job without a schedule runs, once';
+comment on column frontdesk.job.planned_from is 'no due time before this counts: when its schedule was last changed or it was activated';
+comment on column frontdesk.job.timeout is 'a run that takes longer is cancelled';
+comment on column frontdesk.job.overlap is 'when it is due and the last run is not over: skip, queue (one waits), allow';
+comment on column frontdesk.job.catch_up is 'what was due while nobody was there: none, one, all (at most 1000)';
+
+-- Apart from the job, because the engine writes it at every run; and left out of dumps, because it is about this server.
+create table frontdesk.job_state (
+  job_id bigint primary key references frontdesk.job on delete cascade,
+  handled_until timestamptz,
+  failures int not null default 0,
+  retry_at timestamptz,
+  retry_attempt int,
+  retry_scheduled_at timestamptz,
+  problem text
+) with (fillfactor = 50);
+comment on table frontdesk.job_state is 'how far the engine got with a job';
+comment on column frontdesk.job_state.handled_until is 'the last due time that was dealt with';
+comment on column frontdesk.job_state.failures is 'runs that failed since the last that succeeded';
+comment on column frontdesk.job_state.problem is 'why the engine does not run it';
+
+create table frontdesk.job_run (
+  id bigint generated always as identity,
+  job_id bigint not null,
+  job_name text not null,
+  owner regrole not null,
+  command text not null,
+  status text not null,
+  attempt int not null default 1,
+  scheduled_at timestamptz not null,
+  started_at timestamptz not null,
+  finished_at timestamptz,
+  pid int,
+  rows bigint,
+  result jsonb,
+  sqlstate text,
+  message text
+) partition by list (status);
+
+comment on table frontdesk.job_run is 'runs of jobs: successes kept for frontdesk.job_retention, failures for frontdesk.job_failure_retention';
+comment on column frontdesk.job_run.status is 'waiting, running; succeeded, skipped; failed, timed out, cancelled, interrupted';
+comment on column frontdesk.job_run.attempt is '1, and one more for each retry';
+comment on column frontdesk.job_run.scheduled_at is 'when it was due';
+comment on column frontdesk.job_run.rows is 'rows that the last statement affected or returned';
+comment on column frontdesk.job_run.result is 'the first row of the last result';
+comment on column frontdesk.job_run.message is 'the tag of the last statement, or the error';
+
+create table frontdesk.job_run_open partition of frontdesk.job_run for values in ('waiting', 'running') with (fillfactor = 50);
+create table frontdesk.job_run_success partition of frontdesk.job_run for values in ('succeeded', 'skipped') partition by range (started_at);
+create table frontdesk.job_run_failure partition of frontdesk.job_run for values in ('failed', 'timed out', 'cancelled', 'interrupted')
+  partition by range (started_at);
+create table frontdesk.job_run_success_default partition of frontdesk.job_run_success default;
+create table frontdesk.job_run_failure_default partition of frontdesk.job_run_failure default;
+create index job_run_id on frontdesk.job_run (id);
+create index job_run_job on frontdesk.job_run (job_id, id);
+
+-- Everybody has jobs of his own and sees only those. The functions run with the rights of their caller, so that current_user
+-- is the caller, whoever's function calls them; these policies then decide, and a trigger checks what is written. A role may
+-- have the jobs of the roles it can become (set role), which is what running a command as them amounts to.
+alter table frontdesk.job enable row level security;
+alter table frontdesk.job_state enable row level security;
+alter table frontdesk.job_run enable row level security;
+create policy own on frontdesk.job using (pg_has_role(owner::oid, 'set'));
+create policy own on frontdesk.job_state for select using (exists (select from frontdesk.job j where j.id = job_id));
+create policy own on frontdesk.job_run for select using (pg_has_role(owner::oid, 'set'));
+-- run_job() asks for a run, cancel_run() takes it back.
+create policy ask on frontdesk.job_run for insert with check (status = 'waiting' and pg_has_role(owner::oid, 'set'));
+create policy take_back on frontdesk.job_run for update using (status = 'waiting' and pg_has_role(owner::oid, 'set'))
+  with check (status = 'cancelled');
+
+select pg_catalog.pg_extension_config_dump('frontdesk.job', '');
+select pg_catalog.pg_extension_config_dump('frontdesk.job_id_seq', '');

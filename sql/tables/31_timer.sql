@@ -1,0 +1,49 @@
+-- Timers: "emit this event so long before or after that column, if this still holds".
+
+create table frontdesk.timer_rule (
+  id bigint generated always as identity primary key,
+  name text not null unique,
+  source regclass not null,
+  source_name text not null,
+  at_column name not null,
+  at_attnum smallint not null,
+  key_columns name[] not null,
+  key_attnums smallint[] not null,
+  shift interval not null,
+  timezone text not null,
+  event text not null,
+  condition jsonb,
+  late text not null check (late in ('fire', 'skip')),
+  expires interval check (expires > '0'),
+  filled_in text,
+  problem text,
+  created_at timestamptz not null default now()
+);
+comment on table frontdesk.timer_rule is 'rules of remind(): which event is emitted how long after (or, negative, before) which column';
+comment on column frontdesk.timer_rule.timezone is 'of columns that have none, and of days and months in the offset';
+comment on column frontdesk.timer_rule.filled_in is 'the database whose rows have their timers: another one (a restored dump) makes them at its start';
+comment on column frontdesk.timer_rule.problem is 'why it emits nothing any more';
+
+create table frontdesk.timer (
+  rule_id bigint not null,
+  key text not null,
+  at timestamptz not null,
+  due_at timestamptz not null,
+  outcome text,
+  done_at timestamptz,
+  primary key (rule_id, key, at)
+);
+comment on table frontdesk.timer is 'pending timers, one per rule and row, in step with the row; and those that are done, as long as the row is there, so that none fires twice';
+comment on column frontdesk.timer.at is 'the value of the column';
+comment on column frontdesk.timer.outcome is 'null: pending; fired, late, expired, broken';
+create index timer_due on frontdesk.timer (due_at) where outcome is null;
+
+-- Who owns the table has its rules: remind() runs as its caller, and these policies decide.
+alter table frontdesk.timer_rule enable row level security;
+alter table frontdesk.timer enable row level security;
+create policy own on frontdesk.timer_rule
+  using (pg_has_role((select c.relowner from pg_class c where c.oid = source), 'usage'));
+create policy own on frontdesk.timer using (rule_id in (select r.id from frontdesk.timer_rule r));
+
+select pg_catalog.pg_extension_config_dump('frontdesk.timer_rule', '');
+select pg_catalog.pg_extension_config_dump('frontdesk.timer_rule_id_seq', '');

@@ -1,0 +1,171 @@
+//! The trigger function: a row change becomes an event, in the user's transaction. What can be wrong about a watch was
+//! found when it was declared, so that nothing about a row's content raises here.
+
+mod fit;
+mod handle;
+mod log;
+mod row;
+mod timer;
+mod watch;
+
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+pub use handle::{close, forget};
+use log::{Event, append};
+use row::Row;
+use watch::Watch;
+
+use crate::error::raise;
+use crate::wake;
+
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_frontdesk_capture() -> *const pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// `frontdesk.capture()`: an AFTER trigger, for each row or for each TRUNCATE, whose argument is the watch as JSON.
+///
+/// # Safety
+/// Called by PostgreSQL's function manager.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn frontdesk_capture(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: fcinfo is valid for this call; its context is a TriggerData when called as a trigger.
+    unsafe {
+        if !pgrx::trigger_support::called_as_trigger(fcinfo) {
+            raise(
+                PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                "frontdesk.capture() is a trigger function",
+                None,
+                Some("Call frontdesk.watch('your_table'); it makes the trigger.".into()),
+            );
+        }
+        capture(&*(*fcinfo).context.cast::<pg_sys::TriggerData>());
+        // A trigger returns a null pointer, not NULL; what an AFTER trigger returns is ignored.
+        (*fcinfo).isnull = false;
+        pg_sys::Datum::from(0_usize)
+    }
+}
+
+/// # Safety
+/// `trigger` is what PostgreSQL passed to a trigger function.
+unsafe fn capture(trigger: &pg_sys::TriggerData) {
+    let event = trigger.tg_event;
+    if event & pg_sys::TRIGGER_EVENT_TIMINGMASK != pg_sys::TRIGGER_EVENT_AFTER {
+        raise(
+            PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+            "frontdesk.capture() must be fired after the change",
+            None,
+            Some("Call frontdesk.watch(); it makes the trigger.".into()),
+        );
+    }
+    // SAFETY: the relation and the tuples are valid while the trigger runs; which of them are there is said by tg_event.
+    unsafe {
+        let watch = Watch::of(trigger);
+        let row = |tuple| Row::new(tuple, (*trigger.tg_relation).rd_att);
+        match event & pg_sys::TRIGGER_EVENT_OPMASK {
+            pg_sys::TRIGGER_EVENT_INSERT => record(&watch, 'I', row(trigger.tg_trigtuple), None),
+            pg_sys::TRIGGER_EVENT_DELETE => record(&watch, 'D', row(trigger.tg_trigtuple), None),
+            pg_sys::TRIGGER_EVENT_UPDATE => {
+                record(&watch, 'U', row(trigger.tg_newtuple), Some(row(trigger.tg_trigtuple)))
+            }
+            _ => {
+                append(&Event {
+                    op: 'T',
+                    kind: &format!("{}.truncated", watch.entity),
+                    source: Some(&watch.source),
+                    ..Event::default()
+                });
+                wake::at_commit();
+            }
+        }
+    }
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_frontdesk_record_event() -> *const pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// `frontdesk.record_event(type text, op "char", record jsonb, key text, tenant uuid, target bigint)`: an event that is no
+/// row change. The record is kept as it is, not parsed and printed anew.
+///
+/// # Safety
+/// Called by PostgreSQL's function manager with arguments of these types.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn frontdesk_record_event(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: as said above.
+    unsafe {
+        // A user is told what it was that needs to write; nextval() is not what they called.
+        pg_sys::PreventCommandIfReadOnly(c"recording an event".as_ptr());
+        let key = pgrx::pg_getarg::<String>(fcinfo, 3);
+        let id = append(&Event {
+            op: char::from(pgrx::pg_getarg::<i8>(fcinfo, 1).unwrap_or_default() as u8),
+            kind: &pgrx::pg_getarg::<String>(fcinfo, 0).unwrap_or_default(),
+            source: None,
+            key: key.as_deref(),
+            tenant: pgrx::pg_getarg_datum(fcinfo, 4),
+            target: pgrx::pg_getarg(fcinfo, 5),
+            record: pgrx::pg_getarg_datum(fcinfo, 2),
+            old_record: None,
+        });
+        wake::at_commit();
+        id.into()
+    }
+}
+
+/// `row` is the row after the change, before it for a delete; `old` the row before an update.
+unsafe fn record(watch: &Watch, op: char, row: Row, old: Option<Row>) {
+    // SAFETY: rows are of the watched relation, whose columns the watch was resolved against.
+    unsafe {
+        if let Some(old) = &old
+            && !watch.columns.is_empty()
+            && watch.columns.iter().all(|column| row.same(old, *column))
+        {
+            return;
+        }
+        let mut new_record = fit::fitted(row, &watch.json).to_jsonb();
+        let mut old_record = old.map(|old| fit::fitted(old, &watch.json).to_jsonb());
+        if let Some(condition) = &watch.condition
+            && !condition.matches(&document(op, new_record, old_record))
+        {
+            return;
+        }
+        if !watch.redact.is_empty() {
+            new_record = row::without(new_record, &watch.redact);
+            old_record = old_record.map(|old| row::without(old, &watch.redact));
+        }
+        let kind = match (op, &old, watch.state) {
+            ('U', Some(old), Some(state)) if !row.same(old, state) => watch.state_type(row.text(state).as_deref()),
+            ('I', ..) => watch.created.clone(),
+            ('D', ..) => watch.deleted.clone(),
+            _ => watch.updated.clone(),
+        };
+        append(&Event {
+            op,
+            kind: &kind,
+            source: Some(&watch.source),
+            key: row.key(&watch.key).as_deref(),
+            tenant: watch.tenant.and_then(|tenant| row.datum(tenant)),
+            target: None,
+            record: Some(new_record),
+            old_record,
+        });
+    }
+    wake::at_commit();
+}
+
+/// What a condition sees: `{"op", "new", "old"}`.
+unsafe fn document(op: char, record: pg_sys::Datum, old: Option<pg_sys::Datum>) -> serde_json::Value {
+    // SAFETY: both are jsonb.
+    let (record, old) = unsafe { (row::to_value(record), old.map(|old| row::to_value(old)).unwrap_or_default()) };
+    match op {
+        'I' => serde_json::json!({ "op": "insert", "new": record, "old": null }),
+        'D' => serde_json::json!({ "op": "delete", "new": null, "old": record }),
+        _ => serde_json::json!({ "op": "update", "new": record, "old": old }),
+    }
+}

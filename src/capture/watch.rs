@@ -1,0 +1,198 @@
+//! What to capture of a table: read from the trigger's argument, once per session and table.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::rc::Rc;
+
+use filter::Filter;
+use pgrx::prelude::*;
+use serde::Deserialize;
+
+use super::{fit, log};
+use crate::error::raise;
+
+pub struct Watch {
+    pub entity: String,
+    pub created: String,
+    pub updated: String,
+    pub deleted: String,
+    pub source: String,
+    pub state: Option<i16>,
+    pub tenant: Option<i16>,
+    /// Empty: all.
+    pub columns: Vec<i16>,
+    pub key: Vec<i16>,
+    pub redact: Vec<String>,
+    /// Columns of type json.
+    pub json: Vec<i16>,
+    pub condition: Option<Filter>,
+}
+
+/// The argument as frontdesk.watch() writes it.
+#[derive(Deserialize)]
+struct Argument {
+    entity: String,
+    state: Option<String>,
+    tenant: Option<String>,
+    #[serde(default)]
+    columns: Vec<String>,
+    key: Option<Vec<String>>,
+    #[serde(default)]
+    redact: Vec<String>,
+    condition: Option<serde_json::Value>,
+}
+
+thread_local! {
+    static WATCHES: RefCell<HashMap<(pg_sys::Oid, pg_sys::Oid), Rc<Watch>>> = RefCell::default();
+    static LISTENING: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Watch {
+    /// # Safety
+    /// `trigger` is what PostgreSQL passed to a trigger function.
+    pub unsafe fn of(trigger: &pg_sys::TriggerData) -> Rc<Watch> {
+        // SAFETY: relation and trigger are valid while the trigger runs.
+        let key = unsafe { ((*trigger.tg_relation).rd_id, (*trigger.tg_trigger).tgoid) };
+        if let Some(watch) = WATCHES.with_borrow(|watches| watches.get(&key).cloned()) {
+            return watch;
+        }
+        listen();
+        // SAFETY: as above.
+        let watch = Rc::new(unsafe { Watch::resolve(trigger) });
+        WATCHES.with_borrow_mut(|watches| watches.insert(key, watch.clone()));
+        watch
+    }
+
+    unsafe fn resolve(trigger: &pg_sys::TriggerData) -> Watch {
+        // SAFETY: tgargs has tgnargs C strings, as the relation cache holds them.
+        let argument = unsafe {
+            let trigger = &*trigger.tg_trigger;
+            (trigger.tgnargs > 0).then(|| CStr::from_ptr(*trigger.tgargs).to_bytes())
+        };
+        let Some(argument) = argument.and_then(|json| serde_json::from_slice::<Argument>(json).ok()) else {
+            raise(
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                "the argument of frontdesk.capture() is not a watch",
+                None,
+                Some("Call frontdesk.watch('your_table'); it makes the trigger.".into()),
+            );
+        };
+        // SAFETY: the relation is open and locked while the trigger runs.
+        let (columns, source, primary_key, json) = unsafe {
+            let relation = trigger.tg_relation;
+            let columns = (*relation).rd_att;
+            (Columns(columns), source_name(relation), primary_key(relation), fit::json_columns(columns))
+        };
+        Watch {
+            created: format!("{}.created", argument.entity),
+            updated: format!("{}.updated", argument.entity),
+            deleted: format!("{}.deleted", argument.entity),
+            entity: argument.entity,
+            source,
+            state: argument.state.and_then(|name| columns.find(&name)),
+            tenant: argument.tenant.and_then(|name| columns.find(&name)),
+            columns: columns.find_all(&argument.columns),
+            key: argument.key.map_or(primary_key, |names| columns.find_all(&names)),
+            redact: argument.redact,
+            json,
+            // It was checked when it was declared; what this version cannot read filters nothing.
+            condition: argument.condition.and_then(|condition| Filter::parse(&condition).ok()),
+        }
+    }
+
+    /// The type of an update to this state. Event types are dotted words, so other characters become `_`.
+    pub fn state_type(&self, state: Option<&str>) -> String {
+        let word: String = state
+            .unwrap_or_default()
+            .chars()
+            .take(80)
+            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+            .collect();
+        if word.is_empty() { self.updated.clone() } else { format!("{}.{word}", self.entity) }
+    }
+}
+
+struct Columns(pg_sys::TupleDesc);
+
+impl Columns {
+    /// The number of a column that is there; a watch whose column is gone goes on without it, and `frontdesk.watch` says so.
+    fn find(&self, name: &str) -> Option<i16> {
+        // SAFETY: the descriptor belongs to an open relation.
+        let columns = unsafe { &*self.0 };
+        // SAFETY: as above.
+        let attributes = unsafe { columns.attrs.as_slice(columns.natts as usize) };
+        attributes
+            .iter()
+            .find(|attribute| {
+                // SAFETY: attname is NUL-terminated.
+                !attribute.attisdropped
+                    && unsafe { CStr::from_ptr(attribute.attname.data.as_ptr()) }.to_bytes() == name.as_bytes()
+            })
+            .map(|attribute| attribute.attnum)
+    }
+
+    fn find_all(&self, names: &[String]) -> Vec<i16> {
+        names.iter().filter_map(|name| self.find(name)).collect()
+    }
+}
+
+/// The table that is watched: for a partition its root.
+unsafe fn source_name(relation: pg_sys::Relation) -> String {
+    #[pgrx::pg_guard]
+    unsafe extern "C-unwind" {
+        /// catalog/partition.h; not among pgrx's bindings.
+        fn get_partition_ancestors(relid: pg_sys::Oid) -> *mut pg_sys::List;
+    }
+    // SAFETY: the relation is open; the list is of oids; names come from the caches as C strings in this memory context.
+    unsafe {
+        let mut oid = (*relation).rd_id;
+        if (*(*relation).rd_rel).relispartition {
+            let ancestors = get_partition_ancestors(oid);
+            if let Some(last) = (!ancestors.is_null()).then(|| (*ancestors).length - 1).filter(|last| *last >= 0) {
+                oid = (*(*ancestors).elements.add(last as usize)).oid_value;
+            }
+        }
+        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(oid));
+        let name = pg_sys::get_rel_name(oid);
+        if schema.is_null() || name.is_null() {
+            return String::new();
+        }
+        CStr::from_ptr(pg_sys::quote_qualified_identifier(schema, name)).to_string_lossy().into_owned()
+    }
+}
+
+unsafe fn primary_key(relation: pg_sys::Relation) -> Vec<i16> {
+    // SAFETY: the relation is open; an index that it names can be opened while it is locked.
+    unsafe {
+        let oid = pg_sys::RelationGetPrimaryKeyIndex(relation);
+        if oid == pg_sys::InvalidOid {
+            return Vec::new();
+        }
+        let index = pg_sys::index_open(oid, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        let form = &*(*index).rd_index;
+        let columns = form.indkey.values.as_slice(form.indnkeyatts as usize).to_vec();
+        pg_sys::index_close(index, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        columns
+    }
+}
+
+/// Forget a watch when its table or trigger changes, and the log's partition when the log does.
+pub fn listen() {
+    if !LISTENING.replace(true) {
+        // SAFETY: the callback is a function of this library, which is never unloaded.
+        unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(changed), pg_sys::Datum::from(0_usize)) };
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn changed(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+    WATCHES.with_borrow_mut(|watches| {
+        if relation == pg_sys::InvalidOid {
+            watches.clear();
+        } else {
+            watches.retain(|(watched, _), _| *watched != relation);
+        }
+    });
+    log::changed(relation);
+}

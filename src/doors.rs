@@ -1,0 +1,8 @@
+//! SQL functions written in Rust: each is a line over a crate. Their signatures stand in sql/functions.
+
+mod base;
+mod check;
+mod fetch;
+mod matching;
+mod schedule;
+mod webhook;

@@ -1,0 +1,60 @@
+//! Room 00: clock, wake, the engine's slot.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use pgrx::prelude::*;
+
+use crate::engine::clock;
+use crate::{shmem, wake};
+
+#[pg_extern(sql = false)]
+fn clock_now() -> TimestampWithTimeZone {
+    clock::timestamp(clock::now())
+}
+
+#[pg_extern(sql = false)]
+fn library_version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+#[pg_extern(sql = false)]
+fn wake_engine(reboot: Option<bool>) {
+    if reboot == Some(true) {
+        wake::reboot_at_commit();
+    } else {
+        wake::at_commit();
+    }
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn engine_slot() -> TableIterator<
+    'static,
+    (
+        name!(pid, Option<i32>),
+        name!(launcher_pid, Option<i32>),
+        name!(started_at, Option<TimestampWithTimeZone>),
+        name!(in_flight, i64),
+        name!(queued, i64),
+        name!(delivered, i64),
+        name!(failed, i64),
+        name!(max_connections, i64),
+        name!(idle, bool),
+    ),
+> {
+    let launcher = shmem::shared().launcher.pid();
+    TableIterator::new(shmem::my_slot().into_iter().map(move |slot| {
+        let pid = slot.engine.pid();
+        (
+            pid,
+            launcher,
+            pid.map(|_| clock::timestamp(slot.started_at.load(SeqCst))),
+            slot.in_flight.load(SeqCst) as i64,
+            slot.queued.load(SeqCst) as i64,
+            slot.delivered.load(SeqCst) as i64,
+            slot.failed.load(SeqCst) as i64,
+            slot.max_connections.load(SeqCst) as i64,
+            pid.is_some() && slot.idle.load(SeqCst) == 1 && slot.pending.load(SeqCst) == 0,
+        )
+    }))
+}

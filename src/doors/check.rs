@@ -1,0 +1,146 @@
+//! What can be wrong about a declaration is said when it is declared.
+
+use std::str::FromStr;
+
+use courier::{Guard, HeaderName, HeaderValue, Target};
+use filter::{Filter, Pattern};
+use pgrx::JsonB;
+use pgrx::prelude::*;
+use retry::Policy;
+use signing::Secret;
+use template::Template;
+
+use crate::engine::{Payload, Signature, networks};
+use crate::error::{invalid, raise};
+use crate::{ffi, vault};
+
+#[pg_extern(sql = false)]
+fn check_event_type(kind: Option<&str>) -> &str {
+    let kind = kind.unwrap_or_default();
+    filter::check_event_type(kind).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
+    kind
+}
+
+#[pg_extern(sql = false)]
+fn check_pattern(pattern: Option<&str>) -> &str {
+    let pattern = pattern.unwrap_or_default();
+    Pattern::parse(pattern).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
+    pattern
+}
+
+#[pg_extern(sql = false)]
+fn check_filter(filter: Option<JsonB>) -> Option<JsonB> {
+    if let Some(JsonB(filter)) = &filter {
+        Filter::parse(filter).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
+    }
+    filter
+}
+
+#[pg_extern(sql = false)]
+fn check_url(url: Option<&str>) -> &str {
+    let url = url.unwrap_or_default();
+    parse_url(url);
+    url
+}
+
+pub fn parse_url(url: &str) -> Target {
+    Target::parse(url, &Guard::new(networks())).unwrap_or_else(|error| {
+        invalid(format!("invalid URL: {error}"), Some(error.hint().to_string()).filter(|hint| !hint.is_empty()))
+    })
+}
+
+#[pg_extern(sql = false)]
+fn check_headers(headers: Option<JsonB>) -> Option<JsonB> {
+    if let Some(JsonB(headers)) = &headers {
+        parse_headers(headers);
+    }
+    headers
+}
+
+pub fn parse_headers(headers: &serde_json::Value) -> Vec<(HeaderName, HeaderValue)> {
+    let hint = || Some(r#"As in {"X-Source": "crm", "Authorization": "Bearer ..."}."#.to_string());
+    let Some(headers) = headers.as_object() else { invalid("headers must be a JSON object", hint()) };
+    headers
+        .iter()
+        .map(|(name, value)| match value.as_str() {
+            Some(value) => parse_header(name, value),
+            None => invalid(format!("the value of header \"{name}\" is not a string"), hint()),
+        })
+        .collect()
+}
+
+fn parse_header(name: &str, value: &str) -> (HeaderName, HeaderValue) {
+    let Ok(parsed) = HeaderName::from_str(name) else {
+        invalid(
+            format!("invalid header name {name:?}"),
+            Some("A name is letters, digits and -, without spaces or line breaks.".into()),
+        )
+    };
+    if courier::is_reserved_header(&parsed) || parsed.as_str().starts_with("webhook-") {
+        raise(
+            PgSqlErrorCode::ERRCODE_RESERVED_NAME,
+            format!("header \"{name}\" is set by the engine"),
+            None,
+            Some("Leave out Host, Content-Length, Transfer-Encoding, Connection and webhook-*.".into()),
+        );
+    }
+    match HeaderValue::from_str(value) {
+        Ok(value) => (parsed, value),
+        Err(_) => invalid(
+            format!("the value of header \"{name}\" contains control characters"),
+            Some("Line breaks would begin another header.".into()),
+        ),
+    }
+}
+
+#[pg_extern(sql = false)]
+fn check_payload(payload: Option<&str>) -> &str {
+    let payload = payload.unwrap_or_default();
+    if Payload::is_name(payload) {
+        return payload;
+    }
+    if !payload.contains('{') {
+        invalid(
+            format!("unknown payload \"{payload}\""),
+            Some("standard, supabase, record, or a template such as {\"text\": {{ data.name }}}.".into()),
+        );
+    }
+    Template::parse(payload).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
+    payload
+}
+
+#[pg_extern(sql = false)]
+fn check_signature(signature: Option<&str>) -> &str {
+    let signature = signature.unwrap_or_default();
+    Signature::parse(signature).unwrap_or_else(|reason| {
+        invalid(reason, Some("standard, sha256 (header X-Hub-Signature-256), sha256:Your-Header, or none.".into()))
+    });
+    signature
+}
+
+#[pg_extern(sql = false)]
+fn check_retry(policy: Option<JsonB>) -> Option<JsonB> {
+    if let Some(JsonB(value)) = &policy
+        && !value.is_null()
+    {
+        Policy::parse(value).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
+    }
+    policy
+}
+
+#[pg_extern(sql = false)]
+fn check_secret(secret: Option<&str>) -> &str {
+    let secret = secret.unwrap_or_default();
+    Secret::parse(secret).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
+    secret
+}
+
+#[pg_extern(sql = false)]
+fn new_secret() -> String {
+    Secret::generate(ffi::random())
+}
+
+#[pg_extern(sql = false)]
+fn seal(plain: Option<&str>) -> Option<Vec<u8>> {
+    plain.map(vault::seal)
+}

@@ -1,0 +1,92 @@
+//! Rooms 30 and 31: schedules, commands, and what wakes the engine for them.
+
+use cron::Schedule;
+use jiff::Timestamp;
+use pgrx::prelude::*;
+
+use crate::engine::clock;
+use crate::error::{invalid, raise};
+use crate::job::{command, owner, signal, zone};
+
+#[pg_extern(sql = false)]
+fn check_schedule(schedule: Option<&str>) -> &str {
+    let schedule = schedule.unwrap_or_default();
+    parse(schedule);
+    schedule
+}
+
+#[pg_extern(sql = false)]
+fn check_timezone(timezone: Option<&str>) -> &str {
+    let timezone = timezone.unwrap_or_default();
+    find_zone(timezone);
+    timezone
+}
+
+#[pg_extern(sql = false)]
+fn check_command(command: Option<&str>) -> &str {
+    let command = command.unwrap_or_default();
+    command::check(command);
+    command
+}
+
+/// Moments outside PostgreSQL's and the calendar's common range end the list.
+#[pg_extern(sql = false)]
+fn next_runs(
+    schedule: Option<&str>,
+    timezone: Option<&str>,
+    count: Option<i32>,
+    after: Option<TimestampWithTimeZone>,
+) -> SetOfIterator<'static, TimestampWithTimeZone> {
+    let schedule = parse(schedule.unwrap_or_default());
+    let zone = find_zone(timezone.unwrap_or("UTC"));
+    let count = usize::try_from(count.unwrap_or(5)).unwrap_or(0);
+    let after = after.map_or_else(clock::now, i64::from);
+    let mut last = moment(after);
+    let runs = std::iter::from_fn(move || {
+        last = schedule.next_after(last?, &zone);
+        last.map(|run| clock::timestamp(clock::from_unix(run.as_microsecond())))
+    });
+    SetOfIterator::new(runs.take(count))
+}
+
+#[pg_extern(sql = false)]
+fn jobs_changed() {
+    signal::jobs_changed();
+}
+
+#[pg_extern(sql = false)]
+fn timer_set(due: Option<TimestampWithTimeZone>) {
+    if let Some(due) = due {
+        signal::timer_set(i64::from(due));
+    }
+}
+
+fn moment(micros: i64) -> Option<Timestamp> {
+    let unix = micros.checked_add(clock::UNIX_EPOCH_SECONDS * clock::SECOND)?;
+    Timestamp::from_microsecond(unix).ok()
+}
+
+fn parse(schedule: &str) -> Schedule {
+    Schedule::parse(schedule).unwrap_or_else(|error| invalid(error.to_string(), error.hint()))
+}
+
+fn find_zone(timezone: &str) -> jiff::tz::TimeZone {
+    zone::get(timezone).unwrap_or_else(|| {
+        raise(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("time zone \"{timezone}\" is unknown"),
+            None,
+            Some("Use a name such as Europe/Madrid: select name from pg_timezone_names.".into()),
+        )
+    })
+}
+
+#[pg_extern(sql = false)]
+fn query_as(
+    role: pg_sys::Oid,
+    query: &str,
+    keys: Option<Vec<String>>,
+    moments: Option<Vec<TimestampWithTimeZone>>,
+) -> SetOfIterator<'static, pgrx::JsonB> {
+    SetOfIterator::new(owner::query_as(role, query, keys.unwrap_or_default(), moments.unwrap_or_default()))
+}

@@ -1,0 +1,93 @@
+//! The engine: one process per database, the only writer of what became of events.
+//!
+//! The main thread reads the log and settles what came back, in short transactions; the courier's thread does the HTTP.
+//! Between the two nothing is open: no transaction, no lock.
+
+pub mod clock;
+mod config;
+mod desk;
+mod direct;
+mod dispatch;
+mod endpoint;
+mod event;
+mod lane;
+mod outcomes;
+mod queueing;
+mod reading;
+mod saving;
+mod schedule;
+mod settings;
+mod settle;
+mod shape;
+mod timers;
+mod timetable;
+mod transaction;
+mod verbs;
+mod wait;
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::atomic::Ordering::SeqCst;
+
+use courier::{Config, IpNet};
+use pgrx::prelude::*;
+
+pub use shape::{Payload, Signature};
+pub use wait::without_signals;
+
+use crate::{ffi, guc, launcher, shmem};
+
+/// The entry point of the engine's background worker, with the database's oid as argument.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn frontdesk_engine_main(argument: pg_sys::Datum) {
+    launcher::handle_signals();
+    let database = pg_sys::Oid::from(argument.value() as u32);
+    let Some(slot) = shmem::slot(database) else { return };
+    ffi::enter_database(database, left);
+    slot.engine.enter();
+    slot.reboot.store(0, SeqCst);
+    let leave = match desk::Desk::open(slot) {
+        Ok(Some(desk)) => desk.work(),
+        Ok(None) => true,
+        Err(failure) => {
+            warning!("pg_frontdesk: the engine cannot start: {}", failure.0);
+            false
+        }
+    };
+    if leave {
+        slot.wanted.store(shmem::UNWANTED, SeqCst);
+    }
+}
+
+fn left(database: pg_sys::Oid) {
+    if let Some(slot) = shmem::slot(database) {
+        slot.engine.leave();
+    }
+}
+
+/// What `frontdesk.allow_networks` allows besides public addresses; what is no network is left out.
+pub fn networks() -> Vec<IpNet> {
+    guc::allow_networks()
+        .split([',', ' '])
+        .filter_map(|text| {
+            IpNet::from_str(text).ok().or_else(|| std::net::IpAddr::from_str(text).ok().map(IpNet::from))
+        })
+        .collect()
+}
+
+pub fn courier_config(max_connections: usize) -> Config {
+    Config {
+        allow_networks: networks(),
+        extra_ca_file: guc::ca_file().map(PathBuf::from),
+        max_response_bytes: guc::max_response_bytes(),
+        max_connections,
+        idle_timeout: Config::default().idle_timeout,
+        user_agent: concat!("pg_frontdesk/", env!("CARGO_PKG_VERSION")).into(),
+    }
+}
+
+/// Bytes as text that PostgreSQL can keep.
+pub fn readable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}")
+}

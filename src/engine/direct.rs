@@ -1,0 +1,82 @@
+//! Direct requests: http_post and friends. Each host is treated as an endpoint of its own, so that one that hangs delays no other.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use courier::{Guard, HeaderName, HeaderValue, Method};
+use retry::Policy;
+use serde::Deserialize;
+
+use super::event::Event;
+use super::settings::{header, unhex};
+use crate::vault;
+
+/// The record of an event http.request, as frontdesk.http_request() writes it.
+#[derive(Deserialize)]
+pub struct Direct {
+    method: String,
+    pub url: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    sealed: Option<String>,
+    body: Option<String>,
+    pub sign_with: Option<String>,
+    timeout_ms: u64,
+}
+
+/// Attempts on one host at a time.
+pub const MAX_IN_FLIGHT: usize = 64;
+
+pub fn policy() -> Policy {
+    Policy { delays: [1, 5, 30].map(Duration::from_secs).to_vec() }
+}
+
+/// Any answer is final but those that ask to come again.
+pub fn is_final(status: u16) -> bool {
+    !matches!(status, 429 | 502 | 503 | 504)
+}
+
+impl Direct {
+    pub fn parse(event: &Event) -> Result<Direct, String> {
+        serde_json::from_str(event.record.as_deref().unwrap_or_default())
+            .map_err(|error| format!("the request cannot be read: {error}"))
+    }
+
+    /// Whom it goes to: scheme, host and port.
+    pub fn host(&self) -> String {
+        let end = self.url.match_indices('/').nth(2).map_or(self.url.len(), |(at, _)| at);
+        self.url[..end].to_ascii_lowercase()
+    }
+
+    pub fn method(&self) -> Method {
+        Method::from_bytes(self.method.as_bytes()).unwrap_or(Method::GET)
+    }
+
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+
+    pub fn body(&self) -> Result<Vec<u8>, String> {
+        use base64::Engine;
+        // PostgreSQL's encode() breaks lines.
+        let text: String = self.body.as_deref().unwrap_or_default().split_ascii_whitespace().collect();
+        base64::engine::general_purpose::STANDARD
+            .decode(text)
+            .map_err(|error| format!("the body cannot be read: {error}"))
+    }
+
+    pub fn headers(&self) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+        let mut headers: Vec<_> = self.headers.iter().filter_map(|(name, value)| header(name, value)).collect();
+        if let Some(sealed) = &self.sealed {
+            let sealed: BTreeMap<String, String> =
+                serde_json::from_str(&vault::open(&unhex(sealed))?).map_err(|error| error.to_string())?;
+            headers.extend(sealed.iter().filter_map(|(name, value)| header(name, value)));
+        }
+        Ok(headers)
+    }
+}
+
+/// The guard of what the settings allow now.
+pub fn guard() -> Guard {
+    Guard::new(super::networks())
+}

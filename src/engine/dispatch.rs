@@ -1,0 +1,180 @@
+//! From the queues to the courier.
+
+use std::sync::Arc;
+
+use courier::{Bytes, HeaderName, HeaderValue, Method, Request, Target};
+use pgrx::check_for_interrupts;
+use retry::Gate;
+use signing::{sign_sha256, sign_standard};
+
+use super::clock;
+use super::desk::Desk;
+use super::direct::{self, Direct};
+use super::endpoint::Endpoint;
+use super::event::{Delivery, Event};
+use super::settings::target;
+use super::shape::Signature;
+use crate::guc;
+
+/// Bytes of an endpoint's response that are kept.
+const KEEP: usize = 4096;
+
+/// A request that could not be made.
+pub struct Unsendable {
+    /// The word for frontdesk.attempt.error.
+    pub error: &'static str,
+    pub detail: String,
+    /// Can it succeed later as it is?
+    pub hopeless: bool,
+}
+
+impl Desk {
+    pub fn dispatch(&mut self) {
+        let now = clock::now();
+        if now >= self.next_gate {
+            // Somebody may be sent to again.
+            self.next_due = i64::MIN;
+        }
+        self.next_gate = i64::MAX;
+        let mut batch = Vec::new();
+        let ids: Vec<i64> = self.endpoints.keys().copied().collect();
+        for id in ids {
+            while let Some(endpoint) = self.endpoints.get_mut(&id) {
+                match endpoint.next(now) {
+                    Ok(delivery) => self.send(delivery, &mut batch),
+                    Err(until) => {
+                        self.next_gate = self.next_gate.min(until);
+                        break;
+                    }
+                }
+            }
+            if let Some(endpoint) = self.endpoints.get(&id)
+                && endpoint.settings.active
+                && let Gate::No { until } = endpoint.breaker.allows(now)
+            {
+                self.next_gate = self.next_gate.min(until);
+            }
+        }
+        self.hosts.retain(|_, id| self.endpoints.get(id).is_some_and(|host| host.in_flight + host.queued() > 0));
+        self.endpoints.retain(|id, _| *id > 0 || self.hosts.values().any(|host| host == id));
+        if !batch.is_empty() {
+            self.courier.send(batch);
+        }
+        check_for_interrupts!();
+    }
+
+    fn send(&mut self, delivery: Delivery, batch: &mut Vec<Request>) {
+        let made = match self.endpoints.get(&delivery.endpoint) {
+            Some(endpoint) if delivery.endpoint > 0 => self.request(endpoint, &delivery.event),
+            _ => self.direct(&delivery.event),
+        };
+        if let Some(endpoint) = self.endpoints.get_mut(&delivery.endpoint) {
+            endpoint.in_flight += 1;
+        }
+        match made {
+            Ok(request) => {
+                self.next_request += 1;
+                batch.push(Request { id: self.next_request, ..request });
+                self.in_flight.insert(self.next_request, delivery);
+            }
+            Err(unsendable) => self.judge_unsendable(delivery, unsendable),
+        }
+    }
+
+    fn request(&self, endpoint: &Endpoint, event: &Event) -> Result<Request, Unsendable> {
+        let settings = &endpoint.settings;
+        let problem = |error, hopeless| move |detail: &String| Unsendable { error, detail: detail.clone(), hopeless };
+        let target = settings.target.as_ref().map_err(problem("url", false))?;
+        let payload = settings.payload.as_ref().map_err(problem("payload", true))?;
+        let signature = settings.signature.as_ref().map_err(problem("signature", true))?;
+        if let Some(reason) = &settings.sealed {
+            return Err(problem("secret", false)(reason));
+        }
+        let body =
+            payload.render(event, guc::max_payload_bytes()).map_err(|detail| problem("payload", true)(&detail))?;
+        let mut headers = self.standard_headers(event, endpoint, signature, &body);
+        if !settings.headers.iter().any(|(name, _)| name == "content-type") {
+            headers.push((HeaderName::from_static("content-type"), HeaderValue::from_static(payload.content_type())));
+        }
+        headers.extend(settings.headers.iter().cloned());
+        Ok(Request {
+            id: 0,
+            method: Method::POST,
+            target: target.clone(),
+            headers,
+            body: body.into(),
+            timeout: settings.timeout,
+            keep: KEEP,
+            keep_headers: false,
+        })
+    }
+
+    fn direct(&self, event: &Event) -> Result<Request, Unsendable> {
+        let hopeless = |error| move |detail: String| Unsendable { error, detail, hopeless: true };
+        let direct = Direct::parse(event).map_err(hopeless("payload"))?;
+        let target: Arc<Target> = target(&direct.url, &direct::guard()).map_err(hopeless("url"))?;
+        let body = direct.body().map_err(hopeless("payload"))?;
+        let mut headers = direct.headers().map_err(hopeless("secret"))?;
+        match &direct.sign_with {
+            Some(name) => {
+                let signer = self
+                    .endpoints
+                    .values()
+                    .find(|endpoint| endpoint.settings.id > 0 && endpoint.settings.name == *name);
+                let signer = signer
+                    .ok_or_else(|| hopeless("secret")(format!("endpoint \"{name}\", which was to sign it, is gone")))?;
+                let signature =
+                    signer.settings.signature.as_ref().map_err(|detail| hopeless("signature")(detail.clone()))?;
+                headers.extend(self.standard_headers(event, signer, signature, &body));
+            }
+            None => headers.extend([header("webhook-id", self.webhook_id(event))].into_iter().flatten()),
+        }
+        Ok(Request {
+            id: 0,
+            method: direct.method(),
+            target,
+            headers,
+            body: Bytes::from(body),
+            timeout: direct.timeout(),
+            keep: guc::max_response_bytes(),
+            keep_headers: true,
+        })
+    }
+
+    fn standard_headers(
+        &self,
+        event: &Event,
+        signer: &Endpoint,
+        signature: &Signature,
+        body: &[u8],
+    ) -> Vec<(HeaderName, HeaderValue)> {
+        let id = self.webhook_id(event);
+        let now = clock::now();
+        let timestamp = clock::unix_seconds(now);
+        let secrets = signer.settings.signing(now);
+        let signature = match signature {
+            Signature::Standard if !secrets.is_empty() => {
+                header("webhook-signature", sign_standard(&secrets, &id, timestamp, body))
+            }
+            Signature::Sha256(name) => secrets
+                .first()
+                .and_then(|secret| HeaderValue::try_from(sign_sha256(secret, body)).ok())
+                .map(|value| (name.clone(), value)),
+            _ => None,
+        };
+        [header("webhook-id", id), header("webhook-timestamp", timestamp.to_string()), signature]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// Unique in the world, and the same for every attempt: Standard Webhooks' idempotency key. Its last part is the moment
+    /// of the event: after a recovery to an earlier point, numbers are given out again.
+    fn webhook_id(&self, event: &Event) -> String {
+        format!("msg_{}_{}_{:x}", self.installation, event.id, event.created_at)
+    }
+}
+
+fn header(name: &'static str, value: String) -> Option<(HeaderName, HeaderValue)> {
+    Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?))
+}

@@ -1,0 +1,153 @@
+//! An endpoint at work: what waits for it, what is in flight, how it does.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use retry::{Breaker, Bucket, Gate};
+
+use super::event::Delivery;
+use super::settings::Settings;
+
+/// Deliveries that wait in memory; more are left in the log.
+pub const QUEUE: usize = 2_000;
+/// How long a full queue holds up the reading of the log before the endpoint is left behind.
+const A_MOMENT: Duration = Duration::from_millis(20);
+/// Consecutive failures after which nothing is sent but a probe: after 5 s, then twice as long each time, to 10 minutes.
+const BREAKER: (u32, Duration, Duration) = (10, Duration::from_secs(5), Duration::from_secs(600));
+
+pub struct Endpoint {
+    pub settings: Settings,
+    /// From the log, in its order.
+    pub queue: VecDeque<Delivery>,
+    /// From the retry table.
+    pub retries: VecDeque<Delivery>,
+    pub in_flight: usize,
+    pub breaker: Breaker,
+    pub bucket: Option<Bucket>,
+    pub failing_since: Option<i64>,
+    /// endpoint.failing was emitted and endpoint.recovered not yet.
+    pub reported: bool,
+    /// Ordered: keys with a delivery queued or in flight, and what waits behind it.
+    pub busy: HashMap<String, VecDeque<Delivery>>,
+    /// Ordered: keys with rows in the retry table.
+    pub blocked: HashSet<String>,
+    full_since: Option<Instant>,
+    /// When the log last had something for it.
+    fed_at: Option<Instant>,
+}
+
+impl Endpoint {
+    pub fn new(settings: Settings) -> Endpoint {
+        Endpoint {
+            bucket: settings.rate.map(Bucket::new),
+            failing_since: settings.failing_since,
+            reported: settings.failing_since.is_some() && settings.failures >= BREAKER.0 as i32,
+            settings,
+            queue: VecDeque::new(),
+            retries: VecDeque::new(),
+            in_flight: 0,
+            breaker: Breaker::new(BREAKER.0, BREAKER.1, BREAKER.2),
+            busy: HashMap::new(),
+            blocked: HashSet::new(),
+            full_since: None,
+            fed_at: None,
+        }
+    }
+
+    /// New settings: what went wrong with the old ones counts no more once it is active again.
+    pub fn change(&mut self, settings: Settings) {
+        if settings.rate != self.settings.rate {
+            self.bucket = settings.rate.map(Bucket::new);
+        }
+        if settings.active && (!self.settings.active || settings.failing_since.is_none()) {
+            self.breaker = Breaker::new(BREAKER.0, BREAKER.1, BREAKER.2);
+            self.failing_since = settings.failing_since;
+            self.reported = false;
+        }
+        self.settings = settings;
+    }
+
+    pub fn queued(&self) -> usize {
+        self.queue.len() + self.retries.len() + self.busy.values().map(VecDeque::len).sum::<usize>()
+    }
+
+    /// Can anything be sent to it at all, now or soon?
+    pub fn is_open(&self, now: i64) -> bool {
+        self.settings.active && !matches!(self.breaker.allows(now), Gate::No { .. })
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.queued() >= QUEUE
+    }
+
+    /// It runs out of work, although the log had some for it lately.
+    pub fn is_starving(&self) -> bool {
+        self.queued() < self.settings.max_in_flight.min(QUEUE / 4)
+            && self.fed_at.is_some_and(|fed| fed.elapsed() < Duration::from_secs(1))
+    }
+
+    /// Its queue has been full for longer than a moment.
+    pub fn is_stuck(&mut self) -> bool {
+        if !self.is_full() {
+            self.full_since = None;
+            return false;
+        }
+        self.full_since.get_or_insert_with(Instant::now).elapsed() > A_MOMENT
+    }
+
+    /// Puts a delivery from the log into the queue; of an ordered endpoint behind the one of its key. Gives it back when its key is blocked.
+    pub fn push(&mut self, delivery: Delivery) -> Option<Delivery> {
+        self.fed_at = Some(Instant::now());
+        if self.settings.ordered
+            && let Some(key) = delivery.event.key.clone()
+        {
+            if self.blocked.contains(&key) {
+                return Some(delivery);
+            }
+            if let Some(behind) = self.busy.get_mut(&key) {
+                behind.push_back(delivery);
+                return None;
+            }
+            self.busy.insert(key, VecDeque::new());
+        }
+        self.queue.push_back(delivery);
+        None
+    }
+
+    /// Ordered: the delivery of this key is done; the next of the key is queued.
+    pub fn next_of(&mut self, key: &str) {
+        match self.busy.get_mut(key).and_then(VecDeque::pop_front) {
+            Some(next) => self.queue.push_back(next),
+            None => {
+                self.busy.remove(key);
+            }
+        }
+    }
+
+    /// Ordered: the delivery of this key failed; what waited behind it goes to the retry table too.
+    pub fn block(&mut self, key: &str) -> VecDeque<Delivery> {
+        self.blocked.insert(key.to_owned());
+        self.busy.remove(key).unwrap_or_default()
+    }
+
+    /// The next delivery that may leave now; Err: not before that moment (i64::MAX: when something else happens).
+    pub fn next(&mut self, now: i64) -> Result<Delivery, i64> {
+        let empty = self.retries.is_empty() && self.queue.is_empty();
+        if empty || self.in_flight >= self.settings.max_in_flight || !self.settings.active {
+            return Err(i64::MAX);
+        }
+        let probe = match self.breaker.allows(now) {
+            Gate::Yes => false,
+            Gate::Probe => true,
+            Gate::No { until } => return Err(until),
+        };
+        if let Some(bucket) = &mut self.bucket {
+            bucket.take(now)?;
+        }
+        let delivery = self.retries.pop_front().or_else(|| self.queue.pop_front()).ok_or(i64::MAX)?;
+        if probe {
+            self.breaker.probe_sent();
+        }
+        Ok(delivery)
+    }
+}

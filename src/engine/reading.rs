@@ -1,0 +1,343 @@
+//! From the log into the queues.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use super::clock::{self, SECOND};
+use super::desk::Desk;
+use super::endpoint::{Endpoint, QUEUE};
+use super::event::{Delivery, Event, Origin};
+use super::lane::{Lane, Mark, Snapshot};
+use super::transaction::{Failure, transaction};
+use super::verbs;
+use super::wait::flush;
+
+/// (event, endpoint)
+type Pairs = HashSet<(i64, i64)>;
+
+/// Events read at once.
+const BATCH: i32 = 500;
+/// Events of an ordered endpoint's window whose ids are held in memory, 24 bytes each.
+const LIST: i32 = 1_000_000;
+
+impl Desk {
+    /// One batch for every reader that has room.
+    pub fn read(&mut self) -> Result<(), Failure> {
+        if self.main.mark.current.is_some() {
+            self.room = self.has_room();
+            if self.room {
+                self.read_main()?;
+            }
+        }
+        let now = clock::now();
+        let ready: Vec<i64> = self.lanes.iter().filter(|(_, lane)| !lane.closing).map(|(id, _)| *id).collect();
+        for id in ready {
+            if self.endpoints.get(&id).is_some_and(|endpoint| endpoint.is_open(now) && endpoint.queued() < QUEUE / 2) {
+                if self.endpoints.get(&id).is_some_and(|endpoint| endpoint.settings.ordered) {
+                    self.read_ordered(id)?;
+                } else {
+                    self.catch_up(id)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Is there something to read at once?
+    pub fn more(&self) -> bool {
+        if !self.running {
+            return false;
+        }
+        let now = clock::now();
+        self.dirty && self.main.mark.current.is_none()
+            || self.main.mark.current.is_some() && self.room
+            || self.lanes.iter().any(|(id, lane)| {
+                !lane.closing
+                    && self.endpoints.get(id).is_some_and(|endpoint| {
+                        endpoint.is_open(now)
+                            && endpoint.queued() < QUEUE / 2
+                            && (lane.mark.current.is_some()
+                                || *lane.mark.last != *self.main.mark.last
+                                || !endpoint.settings.ordered)
+                    })
+            })
+    }
+
+    fn all_full(&self, now: i64) -> bool {
+        let mut live = self
+            .endpoints
+            .iter()
+            .filter(|(id, endpoint)| **id > 0 && self.reads_main(**id) && endpoint.is_open(now))
+            .peekable();
+        live.peek().is_some() && live.all(|(_, endpoint)| endpoint.is_full())
+    }
+
+    fn reads_main(&self, id: i64) -> bool {
+        self.lanes.get(&id).is_none_or(|lane| lane.closing)
+    }
+
+    /// May the log be read on? An endpoint that holds it up for longer than a moment is left behind, when another runs out of
+    /// work by it.
+    fn has_room(&mut self) -> bool {
+        let now = clock::now();
+        let shut: Vec<i64> = self
+            .endpoints
+            .iter()
+            .filter(|(id, endpoint)| **id > 0 && self.reads_main(**id) && !endpoint.is_open(now + SECOND))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in shut {
+            self.leave_behind(id);
+        }
+        if self.all_full(now) {
+            return false;
+        }
+        let starving = self
+            .endpoints
+            .iter()
+            .any(|(id, endpoint)| *id > 0 && self.reads_main(*id) && endpoint.is_open(now) && endpoint.is_starving());
+        let mut room = true;
+        for (id, endpoint) in &mut self.endpoints {
+            if *id <= 0 || !self.lanes.get(id).is_none_or(|lane| lane.closing) {
+                continue;
+            }
+            if endpoint.is_stuck() && starving {
+                // What it has in memory stays there; it goes on from here by itself.
+                let lane = self.lanes.entry(*id).or_insert_with(|| Lane::new(self.main.mark.clone()));
+                lane.mark = self.main.mark.clone();
+                lane.recheck = Snapshot::later(lane.recheck.take(), self.main.recheck.clone());
+                lane.closing = false;
+            } else if endpoint.is_full() {
+                room = false;
+            }
+        }
+        room
+    }
+
+    fn read_main(&mut self) -> Result<(), Failure> {
+        let start = self.main.mark.clone();
+        let (events, attempted) = self.fetch(&start, self.main.recheck.is_some())?;
+        flush_fresh(&events, &start);
+        let batch = self.main.open_batch(start);
+        let complete = events.len() < BATCH as usize;
+        for event in events {
+            self.main.mark.xid = event.xid;
+            self.main.mark.id = event.id;
+            self.route(Rc::new(event), batch, &attempted);
+        }
+        if complete {
+            finish(&mut self.main);
+        }
+        self.main.trim();
+        Ok(())
+    }
+
+    /// The next events of a window, and with `recheck` which (event, endpoint) of them were attempted or are in flight.
+    fn fetch(&self, mark: &Mark, recheck: bool) -> Result<(Vec<Event>, Pairs), Failure> {
+        let (events, attempted) = transaction(|session| {
+            let events = verbs::read(session, mark, BATCH)?;
+            let attempted = if recheck {
+                verbs::settled(session, events.iter().map(|event| event.id).collect())?
+            } else {
+                Vec::new()
+            };
+            Ok((events, attempted))
+        })?;
+        Ok((events, self.with_in_flight(attempted, recheck)))
+    }
+
+    fn with_in_flight(&self, attempted: Vec<(i64, i64)>, recheck: bool) -> Pairs {
+        let mut attempted: Pairs = attempted.into_iter().collect();
+        if recheck {
+            attempted.extend(self.in_flight.values().map(|delivery| (delivery.event.id, delivery.endpoint.max(0))));
+        }
+        attempted
+    }
+
+    /// To every endpoint that reads with the engine and that the event concerns.
+    fn route(&mut self, event: Rc<Event>, batch: u64, attempted: &Pairs) {
+        if event.op == 'H' {
+            if !attempted.contains(&(event.id, 0)) {
+                self.take_direct(event, batch);
+            }
+            return;
+        }
+        let mut document = None;
+        for id in self.candidates(&event).iter() {
+            if !self.reads_main(*id) || attempted.contains(&(event.id, *id)) {
+                continue;
+            }
+            if let Some(endpoint) = self.endpoints.get_mut(id)
+                && (event.target.is_some() || endpoint.settings.concerns(&event, &mut document))
+            {
+                self.main.add(batch);
+                endpoint.push(Delivery {
+                    event: event.clone(),
+                    endpoint: *id,
+                    attempts: 0,
+                    origin: Origin::Log { lane: 0, batch },
+                });
+            }
+        }
+    }
+
+    /// The endpoints whose patterns take the event's type.
+    fn candidates(&mut self, event: &Event) -> Rc<[i64]> {
+        if let Some(target) = event.target {
+            return Rc::new([target]);
+        }
+        let service = event.op == 'S';
+        if let Some(route) = self.routes.get(&(event.kind.clone(), service)) {
+            return route.clone();
+        }
+        let mut ids: Vec<i64> = self
+            .endpoints
+            .iter()
+            .filter(|(id, endpoint)| **id > 0 && endpoint.settings.takes(&event.kind, service))
+            .map(|(id, _)| *id)
+            .collect();
+        ids.sort_unstable();
+        let route: Rc<[i64]> = ids.into();
+        if self.routes.len() > 10_000 {
+            self.routes.clear();
+        }
+        self.routes.insert((event.kind.clone(), service), route.clone());
+        route
+    }
+
+    /// One batch for an endpoint that is behind. It follows the engine's own windows, and ends where the engine is.
+    fn catch_up(&mut self, id: i64) -> Result<(), Failure> {
+        let Some(lane) = self.lanes.get_mut(&id) else { return Ok(()) };
+        if lane.mark.current.is_none() {
+            let main = &self.main.mark;
+            if *lane.mark.last != *main.last {
+                lane.mark.begin(main.last.clone(), main.since, main.since);
+                lane.mark.next_since = main.since;
+            } else if let Some(current) = &main.current {
+                lane.mark.begin(current.clone(), main.next_since, main.next_since);
+                lane.mark.next_since = main.next_since;
+            } else {
+                lane.closing = true;
+                return Ok(());
+            }
+        }
+        // In the engine's own window nothing is read that it will read itself.
+        let shared = lane.mark.current.is_some() && lane.mark.current == self.main.mark.current;
+        let start = lane.mark.clone();
+        let recheck = lane.recheck.is_some();
+        let (events, attempted) = self.fetch(&start, recheck)?;
+        let limit = (self.main.mark.xid, self.main.mark.id);
+        let (Some(lane), Some(endpoint)) = (self.lanes.get_mut(&id), self.endpoints.get_mut(&id)) else {
+            return Ok(());
+        };
+        let batch = lane.open_batch(start);
+        let complete = events.len() < BATCH as usize;
+        let mut caught_up = shared && complete;
+        for event in events {
+            if shared && (event.xid, event.id) > limit {
+                caught_up = true;
+                break;
+            }
+            lane.mark.xid = event.xid;
+            lane.mark.id = event.id;
+            if !attempted.contains(&(event.id, id)) && is_for(endpoint, id, &event) {
+                lane.add(batch);
+                endpoint.push(Delivery {
+                    event: Rc::new(event),
+                    endpoint: id,
+                    attempts: 0,
+                    origin: Origin::Log { lane: id, batch },
+                });
+            }
+        }
+        if caught_up {
+            lane.closing = true;
+            lane.recheck = None;
+        } else if complete {
+            finish(lane);
+        }
+        lane.trim();
+        Ok(())
+    }
+
+    /// One batch for an ordered endpoint: its windows are read in the order of ids, the order in which a row changed.
+    fn read_ordered(&mut self, id: i64) -> Result<(), Failure> {
+        let Some(lane) = self.lanes.get_mut(&id) else { return Ok(()) };
+        if lane.mark.current.is_none()
+            && !lane.mark.begin(self.main.mark.last.clone(), self.main.mark.since, self.main.mark.since)
+        {
+            return Ok(());
+        }
+        if lane.list.is_empty() {
+            let mark = lane.mark.clone();
+            lane.list = transaction(|session| verbs::list(session, &mark, LIST))?.into();
+        }
+        if lane.list.is_empty() {
+            finish(lane);
+            return Ok(());
+        }
+        let wanted: Vec<(i64, u64, i64)> = lane.list.iter().take(BATCH as usize).copied().collect();
+        let start = lane.mark.clone();
+        let recheck = lane.recheck.is_some();
+        let (events, attempted) = transaction(|session| {
+            let events = verbs::events(session, &wanted)?;
+            let attempted = if recheck {
+                verbs::settled(session, events.iter().map(|event| event.id).collect())?
+            } else {
+                Vec::new()
+            };
+            Ok((events, attempted))
+        })?;
+        flush_fresh(&events, &start);
+        let attempted = self.with_in_flight(attempted, recheck);
+        let (Some(lane), Some(endpoint)) = (self.lanes.get_mut(&id), self.endpoints.get_mut(&id)) else {
+            return Ok(());
+        };
+        let batch = lane.open_batch(start);
+        lane.list.drain(..wanted.len());
+        lane.mark.id = wanted.last().map_or(lane.mark.id, |(id, ..)| *id);
+        for event in events {
+            if !attempted.contains(&(event.id, id)) && is_for(endpoint, id, &event) {
+                lane.add(batch);
+                let delivery = Delivery {
+                    event: Rc::new(event),
+                    endpoint: id,
+                    attempts: 0,
+                    origin: Origin::Log { lane: id, batch },
+                };
+                if let Some(blocked) = endpoint.push(delivery) {
+                    self.outcomes.wait_for_key(blocked);
+                }
+            }
+        }
+        lane.trim();
+        Ok(())
+    }
+}
+
+fn is_for(endpoint: &Endpoint, id: i64, event: &Event) -> bool {
+    match event.target {
+        Some(target) => target == id,
+        None => {
+            event.op != 'H'
+                && endpoint.settings.takes(&event.kind, event.op == 'S')
+                && endpoint.settings.concerns(event, &mut None)
+        }
+    }
+}
+
+/// The end of a window; past the one that was being written at the last stop nothing can have been attempted.
+fn finish(lane: &mut Lane) {
+    if let (Some(current), Some(recheck)) = (&lane.mark.current, &lane.recheck)
+        && Snapshot::covers(current, recheck)
+    {
+        lane.recheck = None;
+    }
+    lane.mark.finish();
+}
+
+/// Commits that are not on disk yet can only be recent ones.
+fn flush_fresh(events: &[Event], mark: &Mark) {
+    let horizon = mark.current.as_ref().map_or(0, |current| current.xmax()).saturating_sub(1_000_000);
+    flush(events.iter().map(|event| event.xid).filter(|xid| *xid >= horizon));
+}

@@ -1,0 +1,214 @@
+//! An endpoint's settings as the engine uses them. What cannot be used any more (a key file that is gone, an address that is
+//! no longer allowed) is kept as a reason, which every attempt then records.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use courier::{Guard, HeaderName, HeaderValue, Target};
+use filter::{Filter, Pattern};
+use retry::Policy;
+use serde::Deserialize;
+use signing::Secret;
+
+use super::clock;
+use super::direct;
+use super::event::Event;
+use super::lane::Snapshot;
+use super::shape::{Payload, Signature};
+use crate::vault;
+
+pub struct Settings {
+    pub id: i64,
+    pub name: String,
+    pub active: bool,
+    pub target: Result<Arc<Target>, String>,
+    patterns: Vec<Pattern>,
+    /// Patterns that name the engine's own events on purpose.
+    service_patterns: Vec<Pattern>,
+    filter: Option<Filter>,
+    pub payload: Result<Payload, String>,
+    pub signature: Result<Signature, String>,
+    pub policy: Policy,
+    pub timeout: Duration,
+    pub max_in_flight: usize,
+    pub rate: Option<f64>,
+    pub ordered: bool,
+    tenant: Option<String>,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Newest first.
+    secrets: Vec<Secret>,
+    /// When each of them stops to sign.
+    expiries: Vec<Option<i64>>,
+    /// Why the secrets cannot be read.
+    pub sealed: Option<String>,
+    created: Option<Snapshot>,
+    pub failing_since: Option<i64>,
+    pub failures: i32,
+}
+
+/// frontdesk.endpoint_settings().
+#[derive(Deserialize)]
+struct Row {
+    id: i64,
+    name: String,
+    url: String,
+    state: String,
+    events: Vec<String>,
+    headers: BTreeMap<String, String>,
+    filter: Option<serde_json::Value>,
+    payload: String,
+    signature: String,
+    retry: Option<serde_json::Value>,
+    timeout_ms: u64,
+    max_in_flight: usize,
+    rate_per_second: Option<f64>,
+    ordered: bool,
+    tenant: Option<String>,
+    created_snapshot: String,
+    failures: i32,
+    failing_since_s: Option<f64>,
+    secrets: Vec<StoredSecret>,
+}
+
+#[derive(Deserialize)]
+struct StoredSecret {
+    header: Option<String>,
+    secret: String,
+    expires_at: Option<f64>,
+}
+
+impl Settings {
+    pub fn parse(json: &str, guard: &Guard) -> Result<Settings, String> {
+        let row: Row =
+            serde_json::from_str(json).map_err(|error| format!("cannot read the settings of an endpoint: {error}"))?;
+        let micros = |seconds: Option<f64>| seconds.map(|seconds| clock::from_unix((seconds * 1e6) as i64));
+        let mut settings = Settings {
+            id: row.id,
+            active: row.state == "active",
+            target: target(&row.url, guard),
+            service_patterns: patterns(
+                row.events
+                    .iter()
+                    .filter(|text| ["endpoint.", "delivery.", "job."].iter().any(|own| text.starts_with(own))),
+            ),
+            patterns: patterns(row.events.iter()),
+            filter: row.filter.and_then(|filter| Filter::parse(&filter).ok()),
+            payload: Payload::parse(&row.payload),
+            signature: Signature::parse(&row.signature),
+            policy: row.retry.and_then(|policy| Policy::parse(&policy).ok()).unwrap_or_else(Policy::standard),
+            timeout: Duration::from_millis(row.timeout_ms),
+            max_in_flight: row.max_in_flight,
+            rate: row.rate_per_second,
+            ordered: row.ordered,
+            tenant: row.tenant,
+            headers: row.headers.iter().filter_map(|(name, value)| header(name, value)).collect(),
+            secrets: Vec::new(),
+            expiries: Vec::new(),
+            sealed: None,
+            created: Snapshot::parse(&row.created_snapshot),
+            failing_since: micros(row.failing_since_s),
+            failures: row.failures,
+            name: row.name,
+        };
+        for stored in row.secrets {
+            if let Err(reason) = settings.unseal(&stored, micros(stored.expires_at)) {
+                settings.sealed = Some(reason);
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Of a host that direct requests go to: what to send is said by each request.
+    pub fn direct(id: i64, host: String) -> Settings {
+        Settings {
+            id,
+            name: host,
+            active: true,
+            target: Err("a direct request has its own URL".into()),
+            patterns: Vec::new(),
+            service_patterns: Vec::new(),
+            filter: None,
+            payload: Ok(Payload::Record),
+            signature: Ok(Signature::Standard),
+            policy: direct::policy(),
+            timeout: Duration::ZERO,
+            max_in_flight: direct::MAX_IN_FLIGHT,
+            rate: None,
+            ordered: false,
+            tenant: None,
+            headers: Vec::new(),
+            secrets: Vec::new(),
+            expiries: Vec::new(),
+            sealed: None,
+            created: None,
+            failing_since: None,
+            failures: 0,
+        }
+    }
+
+    fn unseal(&mut self, stored: &StoredSecret, expires_at: Option<i64>) -> Result<(), String> {
+        let plain = vault::open(&unhex(&stored.secret))?;
+        match &stored.header {
+            Some(name) => self.headers.extend(header(name, &plain)),
+            None => {
+                self.secrets.push(Secret::parse(&plain).map_err(|error| error.to_string())?);
+                self.expiries.push(expires_at);
+            }
+        }
+        Ok(())
+    }
+
+    /// The secrets that sign at this moment, newest first.
+    pub fn signing(&self, now: i64) -> Cow<'_, [Secret]> {
+        if self.expiries.iter().all(Option::is_none) {
+            return Cow::Borrowed(&self.secrets);
+        }
+        let current =
+            self.secrets.iter().zip(&self.expiries).filter(|(_, until)| until.is_none_or(|until| until > now));
+        Cow::Owned(current.map(|(secret, _)| secret.clone()).collect())
+    }
+
+    /// Does one of its patterns take this type of event? `service`: the engine's own events, which a lone `*` does not take.
+    pub fn takes(&self, kind: &str, service: bool) -> bool {
+        let patterns = if service { &self.service_patterns } else { &self.patterns };
+        patterns.iter().any(|pattern| pattern.matches(kind))
+    }
+
+    /// Is this event, whose type it takes, for this endpoint? The same decisions as frontdesk.routing().
+    pub fn concerns(&self, event: &Event, document: &mut Option<serde_json::Value>) -> bool {
+        if self.created.as_ref().is_some_and(|created| created.sees(event.xid)) || event.depth > 8 {
+            return false;
+        }
+        if self.tenant.is_some() && self.tenant != event.tenant {
+            return false;
+        }
+        if event.op != 'S' && self.filter.is_none() {
+            return true;
+        }
+        let document = document.get_or_insert_with(|| event.document());
+        if event.op == 'S' && document["new"]["endpoint"] == self.name.as_str() {
+            return false;
+        }
+        self.filter.as_ref().is_none_or(|filter| filter.matches(document))
+    }
+}
+
+fn patterns<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<Pattern> {
+    texts.filter_map(|text| Pattern::parse(text).ok()).collect()
+}
+
+pub fn target(url: &str, guard: &Guard) -> Result<Arc<Target>, String> {
+    Target::parse(url, guard).map(Arc::new).map_err(|error| error.to_string())
+}
+
+pub fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    Some((HeaderName::from_str(name).ok()?, HeaderValue::from_str(value).ok()?))
+}
+
+pub fn unhex(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| (byte as char).to_digit(16).unwrap_or(0) as u8;
+    text.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+}

@@ -1,0 +1,43 @@
+//! What is done at its time: jobs and timers. What goes wrong here stops no delivery.
+
+use std::time::{Duration, Instant};
+
+use super::clock;
+use super::schedule::Scheduler;
+use super::timers::Timers;
+use super::transaction::Failure;
+use crate::shmem::Slot;
+
+/// After a transaction failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub struct Timetable {
+    pub jobs: Scheduler,
+    timers: Timers,
+    not_before: Option<Instant>,
+}
+
+impl Timetable {
+    /// One turn; the failure is to be complained about.
+    pub fn turn(&mut self, slot: &Slot, allowed: bool) -> Option<Failure> {
+        if self.not_before.is_some_and(|moment| moment > Instant::now()) {
+            return None;
+        }
+        let failure = self.jobs.turn(slot, allowed).err().or(self.timers.turn(slot, allowed).err());
+        self.not_before = failure.as_ref().map(|_| Instant::now() + PAUSE);
+        failure
+    }
+
+    /// How long nothing is to be done; None: until something happens.
+    pub fn limit(&self, slot: &Slot, allowed: bool) -> Option<Duration> {
+        if let Some(moment) = self.not_before {
+            return Some(moment.saturating_duration_since(Instant::now()));
+        }
+        if !allowed {
+            return None;
+        }
+        let now = clock::now();
+        [self.jobs.limit(now), self.timers.limit(slot, now)].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,363 @@
+//! Every SQL call that the engine makes, by function name: sql/functions/25_engine.sql.
+
+pub mod schedule;
+
+use pgrx::prelude::*;
+use pgrx::spi::{SpiHeapTupleData, SpiResult};
+
+use super::clock::timestamp;
+use super::event::{Delivery, Event};
+use super::lane::Mark;
+use super::transaction::{Session, Xid8};
+
+pub struct Boot {
+    pub installation: pgrx::Uuid,
+    pub state: String,
+    pub silent: bool,
+    pub config_version: i64,
+    pub extension_version: String,
+}
+
+pub fn boot(session: &mut Session) -> SpiResult<Option<Boot>> {
+    let mut rows = session.call("engine_boot", &[])?;
+    let Some(row) = rows.next() else { return Ok(None) };
+    let Some(installation) = row.get(1)? else { return Ok(None) };
+    Ok(Some(Boot {
+        installation,
+        state: text(&row, 2)?,
+        silent: row.get(3)?.unwrap_or(true),
+        config_version: number(&row, 4)?,
+        extension_version: text(&row, 5)?,
+    }))
+}
+
+/// A row of the cursor table: endpoint, snapshots as text, place, since.
+pub struct Cursor {
+    pub endpoint: i64,
+    pub last: String,
+    pub current: Option<String>,
+    pub xid: u64,
+    pub id: i64,
+    pub since: i64,
+}
+
+pub fn cursors(session: &mut Session) -> SpiResult<Vec<Cursor>> {
+    let rows = session.call("engine_cursors", &[])?;
+    rows.map(|row| {
+        Ok(Cursor {
+            endpoint: number(&row, 1)?,
+            last: text(&row, 2)?,
+            current: row.get(3)?,
+            xid: xid(&row, 4)?,
+            id: number(&row, 5)?,
+            since: time(&row, 6)?,
+        })
+    })
+    .collect()
+}
+
+pub struct Window {
+    pub snapshot: String,
+    pub at: i64,
+    pub config_version: i64,
+    pub prepared: bool,
+}
+
+pub fn window(session: &mut Session) -> SpiResult<Option<Window>> {
+    let mut rows = session.call("engine_window", &[])?;
+    let Some(row) = rows.next() else { return Ok(None) };
+    Ok(Some(Window {
+        snapshot: text(&row, 1)?,
+        at: time(&row, 2)?,
+        config_version: number(&row, 3)?,
+        prepared: row.get(4)?.unwrap_or(false),
+    }))
+}
+
+/// The endpoints' settings as JSON.
+pub fn settings(session: &mut Session) -> SpiResult<Vec<String>> {
+    session.call("endpoint_settings", &[])?.map(|row| text(&row, 1)).collect()
+}
+
+pub fn read(session: &mut Session, mark: &Mark, limit: i32) -> SpiResult<Vec<Event>> {
+    let Some(current) = &mark.current else { return Ok(Vec::new()) };
+    let args = [
+        mark.last.text().into(),
+        current.text().into(),
+        Xid8(mark.xid).into(),
+        mark.id.into(),
+        timestamp(mark.since).into(),
+        limit.into(),
+    ];
+    session.call("engine_read", &args)?.map(|row| event(&row)).collect()
+}
+
+/// The window's events behind `mark.id`, in order of ids, as (id, xid, created_at).
+pub fn list(session: &mut Session, mark: &Mark, limit: i32) -> SpiResult<Vec<(i64, u64, i64)>> {
+    let Some(current) = &mark.current else { return Ok(Vec::new()) };
+    let args =
+        [mark.last.text().into(), current.text().into(), mark.id.into(), timestamp(mark.since).into(), limit.into()];
+    session.call("engine_list", &args)?.map(|row| Ok((number(&row, 1)?, xid(&row, 2)?, time(&row, 3)?))).collect()
+}
+
+pub fn events(session: &mut Session, wanted: &[(i64, u64, i64)]) -> SpiResult<Vec<Event>> {
+    let ids: Vec<i64> = wanted.iter().map(|(id, ..)| *id).collect();
+    let xids: Vec<Xid8> = wanted.iter().map(|(_, xid, _)| Xid8(*xid)).collect();
+    let times: Vec<TimestampWithTimeZone> = wanted.iter().map(|(.., at)| timestamp(*at)).collect();
+    session.call("engine_events", &[ids.into(), xids.into(), times.into()])?.map(|row| event(&row)).collect()
+}
+
+/// Of these events, the (event, endpoint) pairs that were attempted.
+pub fn settled(session: &mut Session, ids: Vec<i64>) -> SpiResult<Vec<(i64, i64)>> {
+    session.call("engine_settled", &[ids.into()])?.map(|row| Ok((number(&row, 1)?, number(&row, 2)?))).collect()
+}
+
+/// A retry that is due.
+pub struct Due {
+    /// None where the event's day was dropped.
+    pub event: Option<Event>,
+    pub event_id: i64,
+    pub endpoint: i64,
+    /// Attempts made already.
+    pub attempts: i32,
+}
+
+pub fn due(session: &mut Session, ready: Vec<i64>, now: i64, limit: i32) -> SpiResult<Vec<Due>> {
+    session
+        .call("engine_due", &[ready.into(), timestamp(now).into(), limit.into()])?
+        .map(|row| {
+            let there = row.get::<i8>(4)?.is_some();
+            Ok(Due {
+                event: if there { Some(event(&row)?) } else { None },
+                event_id: number(&row, 1)?,
+                endpoint: number(&row, 13)?,
+                attempts: row.get(14)?.unwrap_or(0),
+            })
+        })
+        .collect()
+}
+
+pub fn next_due(session: &mut Session, ready: Vec<i64>, now: i64) -> SpiResult<Option<i64>> {
+    let mut rows = session.call("engine_next_due", &[ready.into(), timestamp(now).into()])?;
+    match rows.next() {
+        Some(row) => Ok(row.get::<TimestampWithTimeZone>(1)?.map(i64::from)),
+        None => Ok(None),
+    }
+}
+
+/// Forgets what waits for endpoints that were removed.
+pub fn forget(session: &mut Session) -> SpiResult<()> {
+    session.call("engine_forget", &[]).map(|_| ())
+}
+
+/// Ordered endpoints: (endpoint, key) with events in the retry table.
+pub fn blocked(session: &mut Session) -> SpiResult<Vec<(i64, String)>> {
+    session.call("engine_blocked", &[])?.map(|row| Ok((number(&row, 1)?, text(&row, 2)?))).collect()
+}
+
+/// Makes the next waiting event of this key due; false when none is left.
+pub fn release(session: &mut Session, endpoint: i64, key: &str) -> SpiResult<bool> {
+    let mut rows = session.call("engine_release", &[endpoint.into(), key.into()])?;
+    Ok(match rows.next() {
+        Some(row) => row.get(1)?.unwrap_or(false),
+        None => false,
+    })
+}
+
+/// One row of the attempt table.
+#[derive(Default)]
+pub struct Attempt {
+    pub event: i64,
+    pub endpoint: i64,
+    pub number: i32,
+    pub started_at: i64,
+    pub duration_ms: f32,
+    pub succeeded: bool,
+    pub status: Option<i16>,
+    pub error: Option<String>,
+    pub detail: Option<String>,
+    pub address: Option<String>,
+    pub response: Option<String>,
+    pub headers: Option<String>,
+    pub body: Option<Vec<u8>>,
+}
+
+pub fn attempts(session: &mut Session, made: &[Attempt]) -> SpiResult<()> {
+    // Most are plain successes, of which most columns are null.
+    let (plain, rest): (Vec<&Attempt>, Vec<&Attempt>) =
+        made.iter().partition(|attempt| attempt.succeeded && attempt.body.is_none());
+    if !plain.is_empty() {
+        let args = [
+            column(&plain, |a| a.event).into(),
+            column(&plain, |a| a.endpoint).into(),
+            column(&plain, |a| a.number).into(),
+            column(&plain, |a| timestamp(a.started_at)).into(),
+            column(&plain, |a| a.duration_ms).into(),
+            column(&plain, |a| a.status).into(),
+            column(&plain, |a| a.address.as_deref()).into(),
+            column(&plain, |a| a.response.as_deref()).into(),
+        ];
+        session.call("engine_successes", &args)?;
+    }
+    if !rest.is_empty() {
+        let args = [
+            column(&rest, |a| a.event).into(),
+            column(&rest, |a| a.endpoint).into(),
+            column(&rest, |a| a.number).into(),
+            column(&rest, |a| timestamp(a.started_at)).into(),
+            column(&rest, |a| a.duration_ms).into(),
+            column(&rest, |a| a.succeeded).into(),
+            column(&rest, |a| a.status).into(),
+            column(&rest, |a| a.error.as_deref()).into(),
+            column(&rest, |a| a.detail.as_deref()).into(),
+            column(&rest, |a| a.address.as_deref()).into(),
+            column(&rest, |a| a.response.as_deref()).into(),
+            column(&rest, |a| a.headers.as_deref()).into(),
+            column(&rest, |a| a.body.as_deref()).into(),
+        ];
+        session.call("engine_attempts", &args)?;
+    }
+    Ok(())
+}
+
+/// A delivery to be tried again: attempts made, when (i64::MAX: when the event before it of its key is done), why.
+pub struct Again {
+    pub delivery: Delivery,
+    pub attempts: i32,
+    pub due_at: i64,
+    pub key: Option<String>,
+    pub reason: String,
+}
+
+pub fn retry(session: &mut Session, again: &[Again]) -> SpiResult<()> {
+    if again.is_empty() {
+        return Ok(());
+    }
+    let args = [
+        column(again, |a| a.delivery.event.id).into(),
+        column(again, |a| a.delivery.endpoint).into(),
+        column(again, |a| Xid8(a.delivery.event.xid)).into(),
+        column(again, |a| timestamp(a.delivery.event.created_at)).into(),
+        column(again, |a| a.attempts).into(),
+        column(again, |a| timestamp(a.due_at)).into(),
+        column(again, |a| a.key.clone()).into(),
+        column(again, |a| a.reason.clone()).into(),
+    ];
+    session.call("engine_retry", &args).map(|_| ())
+}
+
+pub fn done(session: &mut Session, done: &[(i64, i64)]) -> SpiResult<()> {
+    if done.is_empty() {
+        return Ok(());
+    }
+    session.call("engine_done", &[column(done, |d| d.0).into(), column(done, |d| d.1).into()]).map(|_| ())
+}
+
+/// Deliveries given up: attempts made, why.
+pub struct Dead {
+    pub delivery: Delivery,
+    pub attempts: i32,
+    pub reason: String,
+}
+
+pub fn dead(session: &mut Session, dead: &[Dead]) -> SpiResult<()> {
+    if dead.is_empty() {
+        return Ok(());
+    }
+    let args = [
+        column(dead, |d| d.delivery.event.id).into(),
+        column(dead, |d| d.delivery.endpoint).into(),
+        column(dead, |d| Xid8(d.delivery.event.xid)).into(),
+        column(dead, |d| timestamp(d.delivery.event.created_at)).into(),
+        column(dead, |d| d.attempts).into(),
+        column(dead, |d| d.reason.clone()).into(),
+    ];
+    session.call("engine_dead", &args).map(|_| ())
+}
+
+pub fn health(
+    session: &mut Session,
+    endpoint: i64,
+    failures: i32,
+    failing_since: Option<i64>,
+    open_until: Option<i64>,
+) -> SpiResult<()> {
+    let args = [
+        vec![endpoint].into(),
+        vec![failures].into(),
+        vec![failing_since.map(timestamp)].into(),
+        vec![open_until.map(timestamp)].into(),
+    ];
+    session.call("engine_health", &args).map(|_| ())
+}
+
+pub fn disable(session: &mut Session, endpoint: i64, reason: &str) -> SpiResult<()> {
+    session.call("engine_disable", &[endpoint.into(), reason.into()]).map(|_| ())
+}
+
+/// Emits endpoint.failing, endpoint.recovered or endpoint.disabled.
+pub fn report(session: &mut Session, endpoint: i64, kind: &str, details: &serde_json::Value) -> SpiResult<()> {
+    session.call("engine_report", &[endpoint.into(), kind.into(), details.to_string().into()]).map(|_| ())
+}
+
+pub fn save_cursors(session: &mut Session, marks: &[(i64, Mark)], dropped: Vec<i64>) -> SpiResult<()> {
+    let args = [
+        column(marks, |m| m.0).into(),
+        column(marks, |m| m.1.last.text().to_owned()).into(),
+        column(marks, |m| m.1.current.as_ref().map(|current| current.text().to_owned())).into(),
+        column(marks, |m| Xid8(m.1.xid)).into(),
+        column(marks, |m| m.1.id).into(),
+        column(marks, |m| timestamp(m.1.since)).into(),
+        dropped.into(),
+    ];
+    session.call("engine_save_cursors", &args).map(|_| ())
+}
+
+/// Makes or drops one partition: Some(true) when there may be more, None when somebody reads the log just now.
+pub fn maintain_step(session: &mut Session) -> SpiResult<Option<bool>> {
+    match session.call("maintain_step", &[])?.next() {
+        Some(row) => row.get(1),
+        None => Ok(Some(false)),
+    }
+}
+
+pub fn maintain_rest(session: &mut Session) -> SpiResult<()> {
+    session.call("maintain_rest", &[]).map(|_| ())
+}
+
+fn column<'a, T, C>(rows: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
+    rows.iter().map(value).collect()
+}
+
+fn event(row: &SpiHeapTupleData) -> SpiResult<Event> {
+    Ok(Event {
+        id: number(row, 1)?,
+        xid: xid(row, 2)?,
+        created_at: time(row, 3)?,
+        op: char::from(row.get::<i8>(4)?.unwrap_or_default() as u8),
+        depth: row.get(5)?.unwrap_or_default(),
+        kind: text(row, 6)?,
+        source: row.get(7)?,
+        key: row.get(8)?,
+        tenant: row.get(9)?,
+        target: row.get(10)?,
+        record: row.get(11)?,
+        old_record: row.get(12)?,
+    })
+}
+
+fn text(row: &SpiHeapTupleData, column: usize) -> SpiResult<String> {
+    Ok(row.get(column)?.unwrap_or_default())
+}
+
+fn number(row: &SpiHeapTupleData, column: usize) -> SpiResult<i64> {
+    Ok(row.get(column)?.unwrap_or_default())
+}
+
+fn xid(row: &SpiHeapTupleData, column: usize) -> SpiResult<u64> {
+    Ok(row.get::<Xid8>(column)?.map(|xid| xid.0).unwrap_or_default())
+}
+
+fn time(row: &SpiHeapTupleData, column: usize) -> SpiResult<i64> {
+    Ok(row.get::<TimestampWithTimeZone>(column)?.map(i64::from).unwrap_or_default())
+}

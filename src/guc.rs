@@ -1,0 +1,201 @@
+//! The settings `frontdesk.*`. None is a secret: every role can read settings.
+
+use std::ffi::{CStr, CString};
+
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
+
+use crate::ffi;
+
+static ALLOW_NETWORKS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static SECRET_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static USER_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static FAKE_NOW: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static EVENT_RETENTION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"30 days"));
+static SUCCESS_RETENTION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"7 days"));
+static FAILURE_RETENTION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"30 days"));
+static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
+static JOB_RETENTION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"14 days"));
+static JOB_FAILURE_RETENTION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"60 days"));
+static MAX_RUNNING_JOBS: GucSetting<i32> = GucSetting::<i32>::new(16);
+static LOG_JOBS: GucSetting<bool> = GucSetting::<bool>::new(true);
+static DEPTH: GucSetting<i32> = GucSetting::<i32>::new(0);
+static MAX_PAYLOAD_KB: GucSetting<i32> = GucSetting::<i32>::new(1024);
+static MAX_RESPONSE_KB: GucSetting<i32> = GucSetting::<i32>::new(1024);
+static MAX_CONNECTIONS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
+
+pub fn init() {
+    string(
+        c"frontdesk.allow_networks",
+        c"Networks that HTTP may reach although they are private, as in '10.1.0.0/16, ::1/128'.",
+        &ALLOW_NETWORKS,
+        GucContext::Sighup,
+    );
+    string(
+        c"frontdesk.ca_file",
+        c"File of further certificate authorities (PEM) that HTTPS trusts.",
+        &CA_FILE,
+        GucContext::Sighup,
+    );
+    string(c"frontdesk.secret_key_file", c"File whose content is the key that secrets are encrypted with; or set PG_FRONTDESK_SECRET_KEY in the server's environment.", &SECRET_KEY_FILE, GucContext::Sighup);
+    string(c"frontdesk.user_id", c"The application's user, recorded with each event.", &USER_ID, GucContext::Userset);
+    string(
+        c"frontdesk.fake_now",
+        c"For tests: the time that frontdesk.now() and the engine's clock show.",
+        &FAKE_NOW,
+        GucContext::Suset,
+    );
+    string(c"frontdesk.event_retention", c"How long events are kept.", &EVENT_RETENTION, GucContext::Sighup);
+    string(
+        c"frontdesk.success_retention",
+        c"How long successful attempts are kept.",
+        &SUCCESS_RETENTION,
+        GucContext::Sighup,
+    );
+    string(
+        c"frontdesk.failure_retention",
+        c"How long failed attempts are kept.",
+        &FAILURE_RETENTION,
+        GucContext::Sighup,
+    );
+    string(c"frontdesk.job_retention", c"How long runs of jobs are kept.", &JOB_RETENTION, GucContext::Sighup);
+    string(
+        c"frontdesk.job_failure_retention",
+        c"How long failed runs of jobs are kept.",
+        &JOB_FAILURE_RETENTION,
+        GucContext::Sighup,
+    );
+    int(
+        c"frontdesk.max_running_jobs",
+        c"How many jobs run at once; each takes one of max_worker_processes.",
+        &MAX_RUNNING_JOBS,
+        1,
+        1000,
+        GucContext::Sighup,
+    );
+    GucRegistry::define_bool_guc(
+        c"frontdesk.log_jobs",
+        c"Write the command of each run of a job into the server's log.",
+        c"",
+        &LOG_JOBS,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    int(
+        c"frontdesk.depth",
+        c"How many automations led to what this session does now; set by the engine.",
+        &DEPTH,
+        0,
+        1000,
+        GucContext::Suset,
+    );
+    int(
+        c"frontdesk.max_payload_kb",
+        c"Largest body of a request, in kB; a larger event becomes a dead letter.",
+        &MAX_PAYLOAD_KB,
+        1,
+        262_144,
+        GucContext::Sighup,
+    );
+    int(
+        c"frontdesk.max_response_kb",
+        c"How much of a response is read, in kB.",
+        &MAX_RESPONSE_KB,
+        1,
+        102_400,
+        GucContext::Sighup,
+    );
+    int(
+        c"frontdesk.max_connections",
+        c"Largest number of connections that the engine opens; bounded by the limit of open files.",
+        &MAX_CONNECTIONS,
+        1,
+        65_536,
+        GucContext::Sighup,
+    );
+    GucRegistry::define_bool_guc(
+        c"frontdesk.enabled",
+        c"Whether engines of this server send anything; off in a physical copy that must stay silent.",
+        c"",
+        &ENABLED,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    ffi::reserve_settings();
+}
+
+pub fn allow_networks() -> String {
+    text(&ALLOW_NETWORKS)
+}
+
+pub fn ca_file() -> Option<String> {
+    Some(text(&CA_FILE)).filter(|path| !path.is_empty())
+}
+
+pub fn secret_key_file() -> Option<String> {
+    Some(text(&SECRET_KEY_FILE)).filter(|path| !path.is_empty())
+}
+
+pub fn user_id() -> Option<String> {
+    Some(text(&USER_ID)).filter(|user| !user.is_empty())
+}
+
+pub fn fake_now() -> Option<String> {
+    Some(text(&FAKE_NOW)).filter(|time| !time.is_empty())
+}
+
+pub fn enabled() -> bool {
+    ENABLED.get()
+}
+
+pub fn max_running_jobs() -> usize {
+    usize::try_from(MAX_RUNNING_JOBS.get()).unwrap_or(1)
+}
+
+pub fn log_jobs() -> bool {
+    LOG_JOBS.get()
+}
+
+pub fn depth() -> i16 {
+    i16::try_from(DEPTH.get()).unwrap_or(i16::MAX)
+}
+
+pub fn max_payload_bytes() -> usize {
+    kilobytes(&MAX_PAYLOAD_KB)
+}
+
+pub fn max_response_bytes() -> usize {
+    kilobytes(&MAX_RESPONSE_KB)
+}
+
+pub fn max_connections() -> usize {
+    usize::try_from(MAX_CONNECTIONS.get()).unwrap_or(1)
+}
+
+fn kilobytes(setting: &GucSetting<i32>) -> usize {
+    usize::try_from(setting.get()).unwrap_or(1) * 1024
+}
+
+fn text(setting: &GucSetting<Option<CString>>) -> String {
+    setting.get().map(|value| value.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn string(
+    name: &'static CStr,
+    description: &'static CStr,
+    setting: &'static GucSetting<Option<CString>>,
+    context: GucContext,
+) {
+    GucRegistry::define_string_guc(name, description, c"", setting, context, GucFlags::default());
+}
+
+fn int(
+    name: &'static CStr,
+    description: &'static CStr,
+    setting: &'static GucSetting<i32>,
+    min: i32,
+    max: i32,
+    context: GucContext,
+) {
+    GucRegistry::define_int_guc(name, description, c"", setting, min, max, context, GucFlags::default());
+}

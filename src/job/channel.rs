@@ -1,0 +1,200 @@
+//! The segment of shared memory between the engine and a job: the command goes, the outcome comes.
+
+use std::ffi::{CStr, c_void};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
+
+use pgrx::pg_sys;
+
+use super::Outcome;
+
+const MESSAGE: usize = 8 * 1024;
+const RESULT: usize = 16 * 1024;
+
+const GIVEN: u32 = 0;
+const ENDED: u32 = 1;
+
+#[repr(C)]
+struct Header {
+    state: AtomicU32,
+    /// The job's process; 0: not there yet.
+    pid: AtomicU32,
+    database: u32,
+    owner: u32,
+    run: i64,
+    /// Lengths with the NUL at the end.
+    name: u32,
+    command: u32,
+    /// -1: none.
+    rows: AtomicI64,
+    /// Five characters, or zeroes for success.
+    sqlstate: [AtomicU32; 5],
+    message: AtomicU32,
+    /// u32::MAX: none.
+    result: AtomicU32,
+}
+
+/// What a job is to do.
+pub struct Order<'a> {
+    pub run: i64,
+    pub database: u32,
+    pub owner: u32,
+    pub name: &'a CStr,
+    pub command: &'a CStr,
+}
+
+/// The header; behind it the room for message and result, then name and command.
+#[derive(Clone, Copy)]
+pub struct Channel(*mut Header);
+
+impl Channel {
+    pub fn size(order: &Order) -> usize {
+        size_of::<Header>()
+            + MESSAGE
+            + RESULT
+            + order.name.to_bytes_with_nul().len()
+            + order.command.to_bytes_with_nul().len()
+    }
+
+    /// # Safety
+    /// `address` is that of a segment of `size(order)` bytes that nobody else has yet.
+    pub unsafe fn give(address: *mut c_void, order: &Order) -> Channel {
+        let channel = Channel(address.cast());
+        let (name, command) = (order.name.to_bytes_with_nul(), order.command.to_bytes_with_nul());
+        let header = Header {
+            state: AtomicU32::new(GIVEN),
+            pid: AtomicU32::new(0),
+            database: order.database,
+            owner: order.owner,
+            run: order.run,
+            name: name.len() as u32,
+            command: command.len() as u32,
+            rows: AtomicI64::new(-1),
+            sqlstate: Default::default(),
+            message: AtomicU32::new(0),
+            result: AtomicU32::new(u32::MAX),
+        };
+        // SAFETY: within the segment, as said by size().
+        unsafe {
+            channel.0.write(header);
+            let texts = channel.room().add(MESSAGE + RESULT);
+            texts.copy_from_nonoverlapping(name.as_ptr(), name.len());
+            texts.add(name.len()).copy_from_nonoverlapping(command.as_ptr(), command.len());
+        }
+        channel
+    }
+
+    /// In the job: the segment with this handle, mapped for the life of the process. None: the engine has left it.
+    pub fn attach(handle: u32) -> Option<Channel> {
+        // SAFETY: outside any transaction, so that no resource owner unmaps it.
+        unsafe {
+            let segment = pg_sys::dsm_attach(handle);
+            if segment.is_null() {
+                return None;
+            }
+            let channel = Channel(pg_sys::dsm_segment_address(segment).cast());
+            channel.header().pid.store(pg_sys::MyProcPid as u32, SeqCst);
+            Some(channel)
+        }
+    }
+
+    /// # Safety
+    /// `address` is that of a segment made by give(), and mapped.
+    pub unsafe fn at(address: *mut c_void) -> Channel {
+        Channel(address.cast())
+    }
+
+    pub fn address(&self) -> *mut c_void {
+        self.0.cast()
+    }
+
+    pub fn database(&self) -> u32 {
+        self.header().database
+    }
+
+    pub fn owner(&self) -> u32 {
+        self.header().owner
+    }
+
+    pub fn run(&self) -> i64 {
+        self.header().run
+    }
+
+    pub fn pid(&self) -> Option<i32> {
+        i32::try_from(self.header().pid.load(SeqCst)).ok().filter(|pid| *pid != 0)
+    }
+
+    /// Name and command.
+    pub fn text(&self) -> (&CStr, &CStr) {
+        // SAFETY: written by give() and not changed since.
+        unsafe {
+            let texts = self.room().add(MESSAGE + RESULT);
+            let text = |at: *mut u8, length: u32| {
+                CStr::from_bytes_until_nul(std::slice::from_raw_parts(at, length as usize)).unwrap_or_default()
+            };
+            (text(texts, self.header().name), text(texts.add(self.header().name as usize), self.header().command))
+        }
+    }
+
+    /// In the job: says what became of it. Only the first word counts.
+    pub fn end(&self, outcome: &Outcome) {
+        let header = self.header();
+        if header.state.load(SeqCst) == ENDED {
+            return;
+        }
+        let message = cut(&outcome.message, MESSAGE);
+        // SAFETY: within the room for each; the engine reads it when the state says so.
+        unsafe {
+            self.room().copy_from_nonoverlapping(message.as_ptr(), message.len());
+            // Half of a JSON is none.
+            if let Some(result) = outcome.result.as_ref().filter(|result| result.len() <= RESULT) {
+                self.room().add(MESSAGE).copy_from_nonoverlapping(result.as_ptr(), result.len());
+                header.result.store(result.len() as u32, SeqCst);
+            }
+        }
+        header.message.store(message.len() as u32, SeqCst);
+        header.rows.store(outcome.rows.unwrap_or(-1), SeqCst);
+        for (place, byte) in header.sqlstate.iter().zip(outcome.sqlstate.iter().flat_map(|code| code.bytes())) {
+            place.store(byte.into(), SeqCst);
+        }
+        header.state.store(ENDED, SeqCst);
+    }
+
+    /// In the engine: what became of it; None while it runs.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let header = self.header();
+        if header.state.load(SeqCst) != ENDED {
+            return None;
+        }
+        let sqlstate: String = header.sqlstate.iter().map(|byte| byte.load(SeqCst) as u8 as char).collect();
+        let result = Some(header.result.load(SeqCst)).filter(|length| *length != u32::MAX);
+        // SAFETY: lengths as written by end(), within the room for each.
+        let text = |from: usize, length: u32| unsafe {
+            String::from_utf8_lossy(std::slice::from_raw_parts(self.room().add(from), length as usize)).into_owned()
+        };
+        Some(Outcome {
+            sqlstate: Some(sqlstate).filter(|code| !code.starts_with('\0')),
+            message: text(0, header.message.load(SeqCst)),
+            rows: Some(header.rows.load(SeqCst)).filter(|rows| *rows >= 0),
+            result: result.map(|length| text(MESSAGE, length)),
+        })
+    }
+
+    fn header(&self) -> &Header {
+        // SAFETY: mapped and written, as every way to make a Channel demands.
+        unsafe { &*self.0 }
+    }
+
+    fn room(&self) -> *mut u8 {
+        // SAFETY: right behind the header, within the segment.
+        unsafe { self.0.add(1).cast() }
+    }
+}
+
+/// The text, without characters that do not fit as a whole.
+fn cut(text: &str, room: usize) -> &str {
+    let mut end = text.len().min(room);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

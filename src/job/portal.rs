@@ -1,0 +1,147 @@
+//! Runs the statements of a command one after the other, as PostgreSQL runs a client's (exec_simple_query in postgres.c): each
+//! through a top-level portal, so that VACUUM, CREATE INDEX CONCURRENTLY and procedures that commit work.
+
+use std::cell::Cell;
+use std::ffi::{CStr, c_void};
+
+use pgrx::prelude::*;
+
+use super::Outcome;
+use super::command::{self, Statement};
+use super::first_row::FirstRow;
+
+unsafe extern "C-unwind" {
+    /// utils/timeout.h; not among pgrx's bindings.
+    fn enable_timeout_after(id: std::ffi::c_int, delay_ms: std::ffi::c_int);
+    fn disable_timeout(id: std::ffi::c_int, keep_indicator: bool);
+}
+
+/// STATEMENT_TIMEOUT of utils/timeout.h (PostgreSQL 17).
+const STATEMENT_TIMEOUT: std::ffi::c_int = 3;
+
+thread_local! {
+    /// SQLSTATE of the error raised last, which pgrx keeps only when it knows it.
+    static RAISED: Cell<i32> = const { Cell::new(0) };
+}
+
+/// # Safety
+/// In a connected process, outside any transaction. An error leaves the transaction to be aborted by the caller.
+pub unsafe fn run(command: &CStr) -> Outcome {
+    let mut outcome = Outcome::default();
+    // SAFETY: as exec_simple_query does, in the same order; the parse trees live in a context of their own, because a procedure may
+    // end the transaction under them. The callback is for the rest of the process's life.
+    unsafe {
+        let callback = Box::leak(Box::new(pg_sys::ErrorContextCallback {
+            previous: pg_sys::error_context_stack,
+            callback: Some(note_code),
+            arg: std::ptr::null_mut(),
+        }));
+        pg_sys::error_context_stack = callback;
+        let context = pg_sys::AllocSetContextCreateInternal(
+            pg_sys::TopMemoryContext,
+            c"frontdesk job".as_ptr(),
+            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+        );
+        pg_sys::debug_query_string = command.as_ptr();
+        pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, command.as_ptr());
+        pg_sys::MemoryContextSwitchTo(context);
+        let statements = command::statements(command);
+        for statement in &statements {
+            execute(statement, command, context, &mut outcome);
+        }
+        if pg_sys::IsTransactionBlock() || pg_sys::IsAbortedTransactionBlockState() {
+            pg_sys::AbortOutOfAnyTransaction();
+            outcome = Outcome {
+                sqlstate: Some("25001".into()),
+                message: "the command left a transaction open; it was rolled back\nHINT: End the command with commit."
+                    .into(),
+                ..Outcome::default()
+            };
+        }
+        pg_sys::pgstat_report_stat(true);
+    }
+    outcome
+}
+
+unsafe fn execute(statement: &Statement, command: &CStr, context: pg_sys::MemoryContext, outcome: &mut Outcome) {
+    // SAFETY: as said at run().
+    unsafe {
+        pg_sys::SetCurrentStatementStartTimestamp();
+        pg_sys::StartTransactionCommand();
+        if statement.shares {
+            pg_sys::BeginImplicitTransactionBlock();
+        }
+        pg_sys::MemoryContextSwitchTo(context);
+        if pg_sys::StatementTimeout > 0 {
+            enable_timeout_after(STATEMENT_TIMEOUT, pg_sys::StatementTimeout);
+        }
+        pg_sys::check_for_interrupts!();
+        let tag = pg_sys::CreateCommandTag((*statement.raw).stmt);
+        let snapshot = pg_sys::analyze_requires_snapshot(statement.raw);
+        if snapshot {
+            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        }
+        let queries = pg_sys::pg_analyze_and_rewrite_fixedparams(
+            statement.raw,
+            command.as_ptr(),
+            std::ptr::null(),
+            0,
+            std::ptr::null_mut(),
+        );
+        let parallel = pg_sys::CURSOR_OPT_PARALLEL_OK as i32;
+        let plans = pg_sys::pg_plan_queries(queries, command.as_ptr(), parallel, std::ptr::null_mut());
+        if snapshot {
+            pg_sys::PopActiveSnapshot();
+        }
+        let portal = pg_sys::CreatePortal(c"".as_ptr(), true, true);
+        (*portal).visible = false;
+        pg_sys::PortalDefineQuery(portal, std::ptr::null(), command.as_ptr(), tag, plans, std::ptr::null_mut());
+        pg_sys::PortalStart(portal, std::ptr::null_mut(), 0, std::ptr::null_mut());
+        let mut row = FirstRow::new();
+        let mut completion = pg_sys::QueryCompletion::default();
+        let receiver = row.receiver();
+        pg_sys::PortalRun(portal, i64::MAX, true, true, receiver, receiver, &mut completion);
+        pg_sys::PortalDrop(portal, false);
+        disable_timeout(STATEMENT_TIMEOUT, false);
+        if statement.shares && statement.last {
+            pg_sys::EndImplicitTransactionBlock();
+        }
+        if !statement.shares || statement.last {
+            pg_sys::CommitTransactionCommand();
+        } else {
+            pg_sys::CommandCounterIncrement();
+        }
+        pg_sys::MemoryContextSwitchTo(context);
+        let mut text = [0; 64];
+        pg_sys::BuildQueryCompletionString(text.as_mut_ptr(), &completion, false);
+        outcome.message = CStr::from_ptr(text.as_ptr()).to_string_lossy().into_owned();
+        if pg_sys::command_tag_display_rowcount(completion.commandTag) {
+            outcome.rows = i64::try_from(completion.nprocessed).ok();
+        }
+        if let Some(json) = row.take() {
+            outcome.result = Some(json);
+        }
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn note_code(_argument: *mut c_void) {
+    // SAFETY: called while an error is being made.
+    RAISED.set(unsafe { pg_sys::geterrcode() });
+}
+
+/// The five characters of a code.
+pub fn sqlstate(code: PgSqlErrorCode) -> String {
+    let raised = RAISED.get();
+    match code {
+        PgSqlErrorCode::ERRCODE_INTERNAL_ERROR if raised != 0 => unpack(raised),
+        code => unpack(code as i32),
+    }
+}
+
+/// As MAKE_SQLSTATE of utils/elog.h packs them: six bits a character.
+pub fn unpack(code: i32) -> String {
+    (0..5).map(|place| ((code >> (6 * place) & 0x3f) as u8 + b'0') as char).collect()
+}

@@ -1,0 +1,126 @@
+//! The engine's side of a job: starts its process, looks after it, ends it.
+
+use std::ffi::{CStr, CString};
+use std::panic::AssertUnwindSafe;
+
+use pgrx::prelude::*;
+
+use super::Outcome;
+use super::channel::Channel;
+pub use super::channel::Order;
+
+pub struct Worker {
+    handle: *mut pg_sys::BackgroundWorkerHandle,
+    segment: *mut pg_sys::dsm_segment,
+    channel: Channel,
+}
+
+impl Worker {
+    /// None: there is no free worker slot, or no memory.
+    pub fn start(order: &Order) -> Option<Worker> {
+        PgTryBuilder::new(AssertUnwindSafe(|| {
+            // SAFETY: outside any transaction, so that no resource owner unmaps the segment.
+            unsafe { start(order) }
+        }))
+        .catch_others(|_| None)
+        .execute()
+    }
+
+    /// What became of it; None while it runs.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let stopped = self.process().is_err();
+        self.channel.outcome().or_else(|| {
+            stopped.then(|| Outcome {
+                sqlstate: Some("57P01".into()),
+                message: "the process ended without a word; see the server log".into(),
+                ..Outcome::default()
+            })
+        })
+    }
+
+    /// Cancels the statement it runs, or ends the process.
+    pub fn signal(&self, end: bool) {
+        if let Ok(Some(pid)) = self.process() {
+            let signal = if end { libc::SIGTERM } else { libc::SIGINT };
+            // SAFETY: the postmaster has not reaped this process yet, as it just said.
+            unsafe { libc::kill(pid, signal) };
+        }
+    }
+
+    /// Its process, which may be over.
+    pub fn pid(&self) -> Option<i32> {
+        self.channel.pid()
+    }
+
+    /// None before it is started; an error when it is over.
+    fn process(&self) -> Result<Option<i32>, ()> {
+        let mut pid = 0;
+        // SAFETY: a handle that was given by the postmaster and not freed.
+        match unsafe { pg_sys::GetBackgroundWorkerPid(self.handle, &mut pid) } {
+            pg_sys::BgwHandleStatus::BGWH_STARTED => Ok(Some(pid)),
+            pg_sys::BgwHandleStatus::BGWH_NOT_YET_STARTED => Ok(None),
+            _ => Err(()),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // SAFETY: both belong to this value alone.
+        unsafe {
+            pg_sys::dsm_detach(self.segment);
+            pg_sys::pfree(self.handle.cast());
+        }
+    }
+}
+
+unsafe fn start(order: &Order) -> Option<Worker> {
+    // SAFETY: the segment is given to the job by its handle, and stays ours until the worker is dropped.
+    unsafe {
+        let before = pg_sys::MemoryContextSwitchTo(pg_sys::TopMemoryContext);
+        let segment = pg_sys::dsm_create(Channel::size(order), pg_sys::DSM_CREATE_NULL_IF_MAXSEGMENTS as i32);
+        if segment.is_null() {
+            pg_sys::MemoryContextSwitchTo(before);
+            return None;
+        }
+        let channel = Channel::give(pg_sys::dsm_segment_address(segment), order);
+        let title = title(order.name);
+        let mut worker = pg_sys::BackgroundWorker {
+            bgw_flags: (pg_sys::BGWORKER_SHMEM_ACCESS | pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION) as i32,
+            bgw_start_time: pg_sys::BgWorkerStartTime::BgWorkerStart_RecoveryFinished,
+            bgw_restart_time: pg_sys::BGW_NEVER_RESTART,
+            bgw_main_arg: pg_sys::Datum::from(pg_sys::dsm_segment_handle(segment)),
+            bgw_notify_pid: pg_sys::MyProcPid,
+            ..Default::default()
+        };
+        write(&mut worker.bgw_name, &title);
+        write(&mut worker.bgw_type, &title);
+        write(&mut worker.bgw_library_name, c"pg_frontdesk");
+        write(&mut worker.bgw_function_name, c"frontdesk_job_main");
+        let mut handle = std::ptr::null_mut();
+        let started = pg_sys::RegisterDynamicBackgroundWorker(&mut worker, &mut handle);
+        pg_sys::MemoryContextSwitchTo(before);
+        if !started {
+            pg_sys::dsm_detach(segment);
+            return None;
+        }
+        Some(Worker { handle, segment, channel })
+    }
+}
+
+/// `frontdesk job <name>`, as much of it as fits.
+fn title(name: &CStr) -> CString {
+    let mut title = format!("frontdesk job {}", name.to_string_lossy());
+    let mut end = title.len().min(95);
+    while !title.is_char_boundary(end) {
+        end -= 1;
+    }
+    title.truncate(end);
+    CString::new(title).unwrap_or_default()
+}
+
+fn write<const N: usize>(field: &mut [std::ffi::c_char; N], text: &CStr) {
+    for (place, byte) in field.iter_mut().zip(text.to_bytes_with_nul()) {
+        *place = *byte as std::ffi::c_char;
+    }
+}

@@ -1,0 +1,200 @@
+//! Commands of which the engine must hear: those that want its database for themselves, DROP EXTENSION, COMMIT PREPARED.
+
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicPtr, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use pgrx::prelude::*;
+
+use crate::{capture, launcher, shmem, wake};
+
+static PREVIOUS: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+pub fn init() {
+    // SAFETY: _PG_init runs once, in one thread; a hook is a function pointer of this type or null.
+    unsafe {
+        PREVIOUS.store(pg_sys::ProcessUtility_hook.map_or(std::ptr::null_mut(), |hook| hook as *mut ()), SeqCst);
+        pg_sys::ProcessUtility_hook = Some(process_utility);
+    }
+}
+
+/// The hook's type, and so standard_ProcessUtility's.
+type ProcessUtility = unsafe extern "C-unwind" fn(
+    *mut pg_sys::PlannedStmt,
+    *const std::ffi::c_char,
+    bool,
+    pg_sys::ProcessUtilityContext::Type,
+    pg_sys::ParamListInfo,
+    *mut pg_sys::QueryEnvironment,
+    *mut pg_sys::DestReceiver,
+    *mut pg_sys::QueryCompletion,
+);
+
+mod direct {
+    use super::pg_sys;
+
+    unsafe extern "C-unwind" {
+        /// tcop/utility.h: the function as such. pgrx's binding would catch its errors and raise them anew, without
+        /// their position and the names of the constraint, table and column.
+        pub fn standard_ProcessUtility(
+            statement: *mut pg_sys::PlannedStmt,
+            query: *const std::ffi::c_char,
+            read_only: bool,
+            context: pg_sys::ProcessUtilityContext::Type,
+            params: pg_sys::ParamListInfo,
+            environment: *mut pg_sys::QueryEnvironment,
+            receiver: *mut pg_sys::DestReceiver,
+            completion: *mut pg_sys::QueryCompletion,
+        );
+    }
+}
+
+fn next() -> ProcessUtility {
+    let previous = PREVIOUS.load(SeqCst);
+    if previous.is_null() {
+        return direct::standard_ProcessUtility;
+    }
+    // SAFETY: what init() took from the hook, which is of this type.
+    unsafe { std::mem::transmute::<*mut (), ProcessUtility>(previous) }
+}
+
+/// Not guarded: an error of a command passes through as it is, and nothing here has to be dropped.
+#[allow(clippy::too_many_arguments)]
+unsafe extern "C-unwind" fn process_utility(
+    statement: *mut pg_sys::PlannedStmt,
+    query: *const std::ffi::c_char,
+    read_only: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    params: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+    receiver: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    // SAFETY: the arguments are PostgreSQL's own and passed on unchanged.
+    unsafe {
+        match listen((*statement).utilityStmt) {
+            Command::Other => {
+                next()(statement, query, read_only, context, params, environment, receiver, completion);
+            }
+            Command::CommitPrepared => {
+                next()(statement, query, read_only, context, params, environment, receiver, completion);
+                wake::now(false);
+            }
+            command => attend(command, statement, query, read_only, context, params, environment, receiver, completion),
+        }
+    }
+}
+
+/// A command before and after which something is to be done, whatever becomes of it.
+#[pg_guard]
+#[allow(clippy::too_many_arguments)]
+unsafe extern "C-unwind" fn attend(
+    command: Command,
+    statement: *mut pg_sys::PlannedStmt,
+    query: *const std::ffi::c_char,
+    read_only: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    params: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+    receiver: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    // SAFETY: as in process_utility(); here errors are caught, so that what was sent away is called back.
+    let run = || unsafe {
+        pgrx::pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            next()(statement, query, read_only, context, params, environment, receiver, completion)
+        })
+    };
+    match command {
+        Command::WantsDatabase(database) => {
+            send_away(database);
+            PgTryBuilder::new(std::panic::AssertUnwindSafe(run)).finally(move || call_back(database)).execute();
+        }
+        _ => {
+            capture::close();
+            run();
+            wake::reboot_at_commit();
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+enum Command {
+    Other,
+    WantsDatabase(pg_sys::Oid),
+    CommitPrepared,
+    DropsExtension,
+}
+
+/// What the command is to us. Guarded, because looking into it may raise.
+#[pg_guard]
+unsafe extern "C-unwind" fn listen(command: *mut pg_sys::Node) -> Command {
+    // SAFETY: a parsed command.
+    unsafe { heard(command) }.unwrap_or(Command::Other)
+}
+
+unsafe fn heard(command: *mut pg_sys::Node) -> Option<Command> {
+    // SAFETY: a node's tag says its type.
+    unsafe {
+        match (*command).type_ {
+            pg_sys::NodeTag::T_DropdbStmt => database((*command.cast::<pg_sys::DropdbStmt>()).dbname),
+            pg_sys::NodeTag::T_AlterDatabaseStmt => database((*command.cast::<pg_sys::AlterDatabaseStmt>()).dbname),
+            pg_sys::NodeTag::T_RenameStmt => {
+                let rename = &*command.cast::<pg_sys::RenameStmt>();
+                (rename.renameType == pg_sys::ObjectType::OBJECT_DATABASE).then(|| database(rename.subname)).flatten()
+            }
+            pg_sys::NodeTag::T_CreatedbStmt => {
+                let options = (*command.cast::<pg_sys::CreatedbStmt>()).options.as_ref()?;
+                let template = (0..options.length as usize)
+                    .map(|at| (*options.elements.add(at)).ptr_value.cast::<pg_sys::DefElem>())
+                    .find(|option| CStr::from_ptr((**option).defname) == c"template")?;
+                database(pg_sys::defGetString(template))
+            }
+            pg_sys::NodeTag::T_TransactionStmt => {
+                let kind = (*command.cast::<pg_sys::TransactionStmt>()).kind;
+                (kind == pg_sys::TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED).then_some(Command::CommitPrepared)
+            }
+            pg_sys::NodeTag::T_DropStmt => {
+                let drop = &*command.cast::<pg_sys::DropStmt>();
+                (drop.removeType == pg_sys::ObjectType::OBJECT_EXTENSION).then_some(Command::DropsExtension)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A database other than this one, with an engine in it.
+unsafe fn database(name: *const std::ffi::c_char) -> Option<Command> {
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: a C string; a missing database is InvalidOid, which the command itself reports.
+    let oid = unsafe { pg_sys::get_database_oid(name, true) };
+    let here = shmem::shared().slots.iter().any(|slot| oid.to_u32() != 0 && slot.database.load(SeqCst) == oid.to_u32());
+    here.then_some(Command::WantsDatabase(oid))
+}
+
+/// Ends the engine of the database and waits until it is gone. It stops in the middle of nothing: what is in flight is sent again.
+fn send_away(database: pg_sys::Oid) {
+    let Some(slot) = shmem::slot(database) else { return };
+    slot.wanted.store(shmem::UNWANTED, SeqCst);
+    let end = Instant::now() + Duration::from_secs(5);
+    while let Some(pid) = slot.engine.pid() {
+        // SAFETY: the pid is that of our own engine, as it says in shared memory.
+        unsafe { libc::kill(pid, libc::SIGTERM) };
+        if Instant::now() > end {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+        check_for_interrupts!();
+    }
+}
+
+/// The command is over: where the database still is, so is its engine.
+fn call_back(database: pg_sys::Oid) {
+    if let Some(slot) = shmem::slot(database) {
+        slot.wanted.store(shmem::WANTED, SeqCst);
+        launcher::call();
+    }
+}

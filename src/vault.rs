@@ -1,0 +1,55 @@
+//! Secrets at rest: sealed with a key from a file or the environment, never from a setting's value.
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use sealing::Key;
+
+use crate::{ffi, guc};
+
+/// The key, when there is one; an error says what is wrong with the file.
+pub fn key() -> Result<Option<Key>, String> {
+    if let Some(path) = guc::secret_key_file() {
+        let content =
+            std::fs::read(&path).map_err(|error| format!("cannot read frontdesk.secret_key_file: {error}"))?;
+        return Key::derive(&content).map(Some).map_err(|error| format!("frontdesk.secret_key_file: {error}"));
+    }
+    match std::env::var("PG_FRONTDESK_SECRET_KEY") {
+        Ok(key) => Key::derive(key.as_bytes()).map(Some).map_err(|error| format!("PG_FRONTDESK_SECRET_KEY: {error}")),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Sealed when there is a key; else as it is, after a warning once per session.
+pub fn seal(plain: &str) -> Vec<u8> {
+    match key() {
+        Ok(Some(key)) => key.seal(plain.as_bytes(), ffi::random()),
+        Ok(None) => {
+            warn_once();
+            sealing::keep_plain(plain.as_bytes())
+        }
+        Err(reason) => crate::error::raise(
+            PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR,
+            reason,
+            None,
+            Some("The file holds at least 16 bytes and is readable by the server's user only.".into()),
+        ),
+    }
+}
+
+pub fn open(sealed: &[u8]) -> Result<String, String> {
+    let bytes = sealing::open(key()?.as_ref(), sealed).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|_| "the secret is not text".into())
+}
+
+fn warn_once() {
+    thread_local!(static WARNED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
+    if !WARNED.replace(true) {
+        ErrorReport::new(
+            PgSqlErrorCode::ERRCODE_WARNING,
+            "secrets are stored unencrypted: there is no frontdesk.secret_key_file",
+            "pg_frontdesk",
+        )
+        .set_hint("Set frontdesk.secret_key_file to a file with a random key, or PG_FRONTDESK_SECRET_KEY in the server's environment; only the owner of the extension can read the table.")
+        .report(PgLogLevel::WARNING);
+    }
+}

@@ -1,0 +1,121 @@
+-- Room 00, base: the clock, the engine's life, the identity of an installation.
+\set SHOW_CONTEXT never
+
+-- The clock of the engine is the time of day, or what a test says.
+
+select frontdesk.now() between clock_timestamp() - interval '1 second' and clock_timestamp() as is_now;
+set frontdesk.fake_now = '2026-02-28 23:59:59.5+00';
+select frontdesk.now();
+reset frontdesk.fake_now;
+
+-- The library and the extension are of one version.
+
+select status.library_version = x.extversion as same, status.extension_version = x.extversion as same_too
+from frontdesk.status(), pg_extension x where x.extname = 'pg_frontdesk';
+
+-- Pause: events go on being recorded, nothing is sent. status() says who paused and why.
+
+select frontdesk.pause('moving house');
+select state, reason, lag_events, lag_seconds, in_flight, retrying, waiting, dead, oldest_pending, watches, endpoints, endpoints_behind
+from frontdesk.status();
+select frontdesk.pause();
+select state, reason = 'pause() by ' || session_user as says_who from frontdesk.status();
+create table leads (id int);
+select frontdesk.watch('leads');
+insert into leads select generate_series(1, 5);
+select lag_events, lag_seconds >= 0 as lag_seconds, oldest_pending is not null as oldest_pending, watches from frontdesk.status();
+
+-- Stop and start.
+
+select frontdesk.stop();
+select state, reason = 'stop() by ' || session_user as says_who from frontdesk.status();
+select frontdesk.pause('while stopped');
+select frontdesk.start();
+select state, reason from frontdesk.status();
+select frontdesk.resume();
+select i.state, i.state_reason from frontdesk.installation i;
+select frontdesk.start();
+select frontdesk.stop();
+select frontdesk.start();
+select i.state, i.state_reason from frontdesk.installation i;
+
+-- Settings that do not exist are refused, and what is for administrators is for them alone.
+
+set frontdesk.no_such_setting = 1;
+\echo :SQLSTATE
+create role regress_base_nobody;
+set role regress_base_nobody;
+set frontdesk.fake_now = '2026-01-01';
+\echo :SQLSTATE
+set frontdesk.depth = 3;
+\echo :SQLSTATE
+set frontdesk.user_id = 'allowed to everyone';
+show frontdesk.user_id;
+reset role;
+drop role regress_base_nobody;
+
+-- A copy of a database is silent: it was installed elsewhere, and somebody else delivers.
+
+select id as identity from frontdesk.installation \gset
+select frontdesk.add_endpoint('crm', 'https://hooks.example.com/', signature => 'none');
+begin;
+update frontdesk.installation set database_oid = 1;
+select state, reason from frontdesk.status();
+select frontdesk.is_clone();
+select frontdesk.start();
+savepoint a;
+select frontdesk.resume();
+\echo :SQLSTATE
+rollback to a;
+
+-- Adopted, it delivers what is committed from now on, as somebody new.
+
+select frontdesk.adopt() <> :'identity' as is_new;
+select frontdesk.is_clone(), i.state from frontdesk.installation i;
+select lag_events from frontdesk.status();
+rollback;
+
+-- Or as who it was, where it takes over from the original.
+
+begin;
+update frontdesk.installation set system_identifier = 1;
+select frontdesk.adopt(new_identity => false) = :'identity' as is_same;
+rollback;
+
+-- Adopting what is no copy changes nothing.
+
+begin;
+select frontdesk.adopt() = :'identity' as is_same;
+rollback;
+
+-- A restored dump brings its own identity with it: there is always one row.
+
+begin;
+insert into frontdesk.installation (id, system_identifier, database_oid) values ('0190a0b0-0000-7000-8000-000000000001', 1, 1);
+select count(*), min(id::text) as id from frontdesk.installation;
+rollback;
+
+-- Dropping the extension takes the triggers of watched tables along, when asked to, and nothing else.
+
+drop extension pg_frontdesk;
+\echo :SQLSTATE
+begin;
+set local client_min_messages = warning;
+drop extension pg_frontdesk cascade;
+select count(*) from pg_trigger where tgrelid = 'leads'::regclass;
+insert into leads values (6);
+select count(*) from leads;
+create extension pg_frontdesk;
+select count(*) from frontdesk.event;
+rollback;
+insert into leads values (7);
+
+-- The engine speaks UTF-8.
+
+create database frontdesk_regress_latin1 encoding 'LATIN1' locale 'C' template template0;
+\set database :DBNAME
+\c frontdesk_regress_latin1
+create extension pg_frontdesk cascade;
+\echo :SQLSTATE
+\c :database
+drop database frontdesk_regress_latin1;

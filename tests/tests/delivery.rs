@@ -1,0 +1,6 @@
+//! From a committed change to a request: what is sent, to whom, how it is signed.
+
+mod payload;
+mod routing;
+mod signature;
+mod transactions;

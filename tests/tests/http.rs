@@ -1,0 +1,4 @@
+//! Requests of one's own.
+
+mod fetch;
+mod outbox;

@@ -1,0 +1,8 @@
+//! The engine's life: how it starts, what ends it, what it survives, when it keeps silent.
+
+mod clones;
+mod crash;
+mod databases;
+mod idle;
+mod secrets;
+mod start;

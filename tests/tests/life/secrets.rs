@@ -1,0 +1,97 @@
+//! Secrets at rest, and nowhere else.
+
+use std::sync::Arc;
+
+use tests::{Desk, Server};
+
+const CREDENTIAL: &str = "Bearer very-s3cret-t0ken";
+
+fn server_with_key(content: &str) -> (Arc<Server>, std::path::PathBuf) {
+    let server = Server::preloaded(&[]);
+    let file = server.dir.join("secret.key");
+    std::fs::write(&file, content).unwrap();
+    server.set(&[("frontdesk.secret_key_file", file.to_str().unwrap()), ("log_statement", "none")]).unwrap();
+    server.reload().unwrap();
+    (server, file)
+}
+
+/// Everything in the extension's tables and views, as text.
+fn everything(desk: &Desk) -> String {
+    let relations: Vec<String> = desk.list(
+        "select format('frontdesk.%I', relname) from pg_class where relnamespace = 'frontdesk'::regnamespace and relkind in ('r', 'p', 'v') order by 1");
+    let text = |relation: &String| -> String {
+        desk.get(&format!("select coalesce(string_agg(t::text, E'\\n'), '') from {relation} t"))
+    };
+    relations.iter().map(text).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn sealed_with_a_key_file_they_are_in_no_table_and_no_log() {
+    let (server, _) = server_with_key("a key of sufficient length for this");
+    let desk = Desk::with_leads_on(&server);
+    let secret = desk.endpoint("crm", "/ok", &format!(r#"headers => '{{"Authorization": "{CREDENTIAL}"}}'"#));
+    desk.endpoint("fails", "/status/500", &format!("secret => '{secret}', retry => '{{\"delays\": []}}'"));
+    desk.run("insert into lead values (1, 'Ada')");
+    let request = desk.await_request("/ok");
+    assert_eq!(request.headers["authorization"], CREDENTIAL);
+    desk.run(&format!(
+        r#"select frontdesk.http_get('{}', '{{"Authorization": "{CREDENTIAL}"}}')"#,
+        desk.receiver.url("/direct")
+    ));
+    desk.await_request("/direct");
+    desk.wait("(select count(*) = 1 from frontdesk.dead_letters)");
+    let tables = everything(&desk);
+    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let bare = secret.trim_start_matches("whsec_");
+    for hidden in [bare, CREDENTIAL, &hex(bare), &hex(CREDENTIAL), "very-s3cret"] {
+        assert!(!tables.contains(hidden), "a table or view shows {hidden}");
+        assert!(!server.log().contains(hidden), "the log shows {hidden}");
+    }
+    assert!(!server.log().contains("stored unencrypted"));
+}
+
+#[test]
+fn with_another_key_nothing_is_sent_and_the_attempts_say_why() {
+    let (server, file) = server_with_key("a key of sufficient length for this");
+    let desk = Desk::with_leads_on(&server);
+    desk.endpoint(
+        "crm",
+        "/ok",
+        r#"retry => '{"delays": ["300ms", "300ms", "300ms", "300ms", "300ms", "300ms", "300ms", "300ms"]}'"#,
+    );
+    std::fs::write(&file, "another key, of sufficient length too").unwrap();
+    server.reload().unwrap();
+    desk.run("select pg_terminate_backend(pid) from frontdesk.engine_slot()");
+    desk.run("insert into lead values (1, 'Ada')");
+    desk.wait("(select count(*) > 0 from frontdesk.attempts where error = 'secret')");
+    assert!(desk.requests("/ok").is_empty());
+    // The right one again, and a reload: it goes on.
+    std::fs::write(&file, "a key of sufficient length for this").unwrap();
+    server.reload().unwrap();
+    desk.await_request("/ok");
+}
+
+#[test]
+fn without_a_key_there_is_a_warning_and_only_the_owner_can_read_them() {
+    let desk = Desk::with_leads();
+    desk.endpoint("crm", "/ok", "");
+    assert!(desk.server.log().contains("secrets are stored unencrypted"));
+    for table in ["endpoint_secret", "endpoint", "event", "attempt", "installation"] {
+        assert!(
+            !desk.get::<bool>(&format!("select has_table_privilege('pg_monitor', 'frontdesk.{table}', 'select')")),
+            "{table}"
+        );
+    }
+}
+
+#[test]
+fn a_key_file_that_is_missing_or_short_is_said_when_a_secret_is_to_be_kept() {
+    let (server, file) = server_with_key("short");
+    let desk = Desk::on(&server);
+    let error = desk.error("select frontdesk.add_endpoint('crm', 'http://127.0.0.1/')");
+    assert!(error.contains("secret_key_file"), "{error}");
+    std::fs::remove_file(&file).unwrap();
+    let error = desk.error("select frontdesk.add_endpoint('crm', 'http://127.0.0.1/')");
+    assert!(error.contains("secret_key_file"), "{error}");
+    assert_eq!(desk.count("frontdesk.endpoints"), 0);
+}

@@ -1,0 +1,11 @@
+//! Client tests: what an application sees of the extension in a live server. `cargo xtask test client` runs them.
+#![forbid(unsafe_code)]
+
+mod delivery;
+mod hostile;
+mod http;
+mod life;
+mod limits;
+mod ordered;
+mod retry;
+mod schedule;

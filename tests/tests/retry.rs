@@ -1,0 +1,6 @@
+//! What becomes of deliveries that fail, and of endpoints that do.
+
+mod attempts;
+mod health;
+mod letters;
+mod management;
