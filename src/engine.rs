@@ -63,6 +63,8 @@ pub extern "C-unwind" fn frontdesk_engine_main(argument: pg_sys::Datum) {
 fn left(database: pg_sys::Oid) {
     if let Some(slot) = shmem::slot(database) {
         slot.engine.leave();
+        // The launcher that started this one is told by the postmaster; a launcher that came later is not.
+        shmem::shared().launcher.wake();
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every function of `sql/functions` has a comment, which is its manual, and a pinned `search_path`.
+//! Every function of `sql/functions` and `sql/crm` has a comment, which is its manual, and a pinned `search_path`.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ pub fn check(tree: &Tree) -> Vec<Breach> {
         .filter_map(|statement| name_after(&statement.code, "comment on "))
         .collect();
     let mut breaches = Vec::new();
-    for file in tree.below("sql/functions/", ".sql") {
+    for file in tree.below("sql/functions/", ".sql").chain(tree.below("sql/crm/", ".sql")) {
         for statement in sql_text::statements(&file.text) {
             let code = statement.code.replacen("create or replace ", "create ", 1);
             let Some(name) = name_after(&code, "create ") else { continue };
@@ -35,7 +35,7 @@ fn name_after(code: &str, prefix: &str) -> Option<String> {
     let rest = code.strip_prefix(prefix)?;
     let rest = ["function ", "procedure ", "aggregate "].iter().find_map(|kind| rest.strip_prefix(kind))?;
     let name = rest.split(['(', ' ']).next()?;
-    Some(name.strip_prefix("frontdesk.").unwrap_or(name).trim_matches('"').to_string())
+    Some(name.strip_prefix("frontdesk.").unwrap_or(name).replace('"', ""))
 }
 
 /// A body given as text is resolved when it runs; C, `return …` and `begin atomic` are resolved when declared.

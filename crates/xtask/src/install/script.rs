@@ -1,22 +1,44 @@
-//! The install script: `sql/tables` then `sql/functions`, each file by its number.
+//! The install script: `sql/tables` then `sql/functions`, each file by its number. The files of `sql/crm` are carried as
+//! text in a function, for install_crm() to run.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::checkout::EXTENSION;
+
+/// Where `sql/functions` takes in the files of `sql/crm`.
+const CRM_MARK: &str = "@crm_scripts@";
 
 /// The text of `pg_frontdesk--<version>.sql`.
 pub fn install_script(root: &Path) -> Result<String> {
     let mut script = format!("\\echo Use \"CREATE EXTENSION {EXTENSION}\" to load this file. \\quit\n");
+    let crm = crm_values(root)?;
     for folder in ["sql/tables", "sql/functions"] {
         for path in sql_files(&root.join(folder))? {
             let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
             let name = path.strip_prefix(root).unwrap_or(&path).display();
+            let text = text.replace(CRM_MARK, &crm);
             script.push_str(&format!("\n-- {name}\n{}\n", text.trim_end()));
         }
     }
     Ok(script)
+}
+
+/// The rows ('name', $crm$text$crm$) of the files of `sql/crm`.
+fn crm_values(root: &Path) -> Result<String> {
+    let mut rows = Vec::new();
+    for path in sql_files(&root.join("sql/crm"))? {
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        for word in ["$crm$", "$scripts$", "@extschema", "@extowner", "MODULE_PATHNAME"] {
+            if text.contains(word) {
+                bail!("{} contains {word}, which the install script gives another meaning", path.display());
+            }
+        }
+        rows.push(format!("('{name}', $crm${text}$crm$)"));
+    }
+    Ok(rows.join(",\n"))
 }
 
 /// The upgrade scripts, which lie flat in `sql/`.
@@ -46,9 +68,13 @@ mod tests {
     #[test]
     fn tables_come_before_functions_and_each_by_its_number() {
         let root = std::env::temp_dir().join(format!("frontdesk-script-{}", std::process::id()));
-        for (name, text) in
-            [("tables/10_event.sql", "T10"), ("functions/00_base.sql", "F00"), ("tables/00_base.sql", "T00")]
-        {
+        for (name, text) in [
+            ("tables/10_event.sql", "T10"),
+            ("functions/00_base.sql", "F00 @crm_scripts@"),
+            ("tables/00_base.sql", "T00"),
+            ("crm/20_contacts.sql", "C20"),
+            ("crm/10_accounts.sql", "C10"),
+        ] {
             let path = root.join("sql").join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
@@ -58,5 +84,6 @@ mod tests {
         let order: Vec<usize> = ["T00", "T10", "F00"].iter().map(|text| script.find(text).unwrap()).collect();
         assert!(order.is_sorted(), "{script}");
         assert!(script.contains("-- sql/tables/10_event.sql\nT10\n"));
+        assert!(script.contains("F00 ('10_accounts', $crm$C10$crm$),\n('20_contacts', $crm$C20$crm$)\n"), "{script}");
     }
 }
