@@ -4,13 +4,15 @@ mod back_again;
 mod crash;
 mod dead_receiver;
 mod first_webhook;
+mod job;
 mod night;
+mod reminder;
 mod retry;
 mod rollback;
 
 use super::Scene;
 
-pub const SCENES: [Scene; 7] = [
+pub const SCENES: [Scene; 9] = [
     Scene {
         title: "A row changes, a signed webhook arrives",
         about: "Three statements: the extension, where events go, which table has them. The receiver gets the secret that \
@@ -26,6 +28,16 @@ pub const SCENES: [Scene; 7] = [
         title: "A receiver that fails twice",
         about: "The receiver of billing answers 500 to its first two requests; the third is accepted.",
         play: retry::play,
+    },
+    Scene {
+        title: "A job",
+        about: "SQL that runs by a schedule, as its owner. No cron daemon, no other extension.",
+        play: job::play,
+    },
+    Scene {
+        title: "A reminder",
+        about: "One statement on an ordinary table: emit this event a day before that column, if the row still qualifies.",
+        play: reminder::play,
     },
     Scene {
         title: "A dead receiver delays nobody",
