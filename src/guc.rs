@@ -11,18 +11,21 @@ static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new
 static SECRET_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static USER_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static FAKE_NOW: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
-static EVENT_RETENTION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"30 days"));
-static SUCCESS_RETENTION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"7 days"));
-static FAILURE_RETENTION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"30 days"));
+static EVENT_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(30 * DAY);
+static SUCCESS_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(7 * DAY);
+static FAILURE_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(30 * DAY);
 static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
-static JOB_RETENTION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"14 days"));
-static JOB_FAILURE_RETENTION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"60 days"));
+static JOB_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(14 * DAY);
+static JOB_FAILURE_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(60 * DAY);
 static MAX_RUNNING_JOBS: GucSetting<i32> = GucSetting::<i32>::new(16);
 static LOG_JOBS: GucSetting<bool> = GucSetting::<bool>::new(true);
 static DEPTH: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MAX_PAYLOAD_KB: GucSetting<i32> = GucSetting::<i32>::new(1024);
 static MAX_RESPONSE_KB: GucSetting<i32> = GucSetting::<i32>::new(1024);
 static MAX_CONNECTIONS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
+
+/// Retention is counted in minutes.
+const DAY: i32 = 24 * 60;
 
 pub fn init() {
     string(
@@ -45,26 +48,11 @@ pub fn init() {
         &FAKE_NOW,
         GucContext::Suset,
     );
-    string(c"frontdesk.event_retention", c"How long events are kept.", &EVENT_RETENTION, GucContext::Sighup);
-    string(
-        c"frontdesk.success_retention",
-        c"How long successful attempts are kept.",
-        &SUCCESS_RETENTION,
-        GucContext::Sighup,
-    );
-    string(
-        c"frontdesk.failure_retention",
-        c"How long failed attempts are kept.",
-        &FAILURE_RETENTION,
-        GucContext::Sighup,
-    );
-    string(c"frontdesk.job_retention", c"How long runs of jobs are kept.", &JOB_RETENTION, GucContext::Sighup);
-    string(
-        c"frontdesk.job_failure_retention",
-        c"How long failed runs of jobs are kept.",
-        &JOB_FAILURE_RETENTION,
-        GucContext::Sighup,
-    );
+    retention(c"frontdesk.event_retention", c"How long events are kept, as in '30d' or '12h'.", &EVENT_RETENTION);
+    retention(c"frontdesk.success_retention", c"How long successful attempts are kept.", &SUCCESS_RETENTION);
+    retention(c"frontdesk.failure_retention", c"How long failed attempts are kept.", &FAILURE_RETENTION);
+    retention(c"frontdesk.job_retention", c"How long runs of jobs are kept.", &JOB_RETENTION);
+    retention(c"frontdesk.job_failure_retention", c"How long failed runs of jobs are kept.", &JOB_FAILURE_RETENTION);
     int(
         c"frontdesk.max_running_jobs",
         c"How many jobs run at once; each takes one of max_worker_processes.",
@@ -198,4 +186,9 @@ fn int(
     context: GucContext,
 ) {
     GucRegistry::define_int_guc(name, description, c"", setting, min, max, context, GucFlags::default());
+}
+
+fn retention(name: &'static CStr, description: &'static CStr, setting: &'static GucSetting<i32>) {
+    let longest = 36_500 * DAY;
+    GucRegistry::define_int_guc(name, description, c"", setting, 60, longest, GucContext::Sighup, GucFlags::UNIT_MIN);
 }

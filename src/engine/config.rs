@@ -28,6 +28,7 @@ impl Desk {
         {
             let previous = std::mem::replace(&mut self.main.taken_at, window.at);
             self.main.mark.begin(Rc::new(snapshot), window.at, previous);
+            self.pace.look(Instant::now());
             self.dirty = false;
         }
         Ok(())

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use courier::Courier;
 use pgrx::prelude::*;
+use retry::Pace;
 
 use super::clock;
 use super::endpoint::Endpoint;
@@ -74,6 +75,7 @@ pub struct Desk {
     pub next_gate: i64,
     /// When the log was last looked at.
     pub polled_at: Instant,
+    pub pace: Pace,
     timetable: Timetable,
     pub saved_at: Instant,
     upkeep_at: Instant,
@@ -98,8 +100,7 @@ impl Desk {
                 session.run(&format!("set {setting}"))?;
             }
             session.run(LOCK)?;
-            Ok(Spi::get_one::<bool>("select exists (select from pg_extension where extname = 'pg_frontdesk')")?
-                .unwrap_or(false))
+            verbs::is_installed()
         })?;
         if !there {
             return Ok(None);
@@ -148,6 +149,7 @@ impl Desk {
             timetable: Timetable::default(),
             saved_at: Instant::now(),
             upkeep_at: Instant::now(),
+            pace: Pace::new(Instant::now()),
             random: u64::from_le_bytes(ffi::random()) | 1,
             complaint: None,
         };
@@ -192,8 +194,12 @@ impl Desk {
                     Some(PAUSE)
                 }
             };
-            self.publish();
-            self.waiter.wait(limit);
+            let rest = if self.publish() == 0 { self.pace.rest(Instant::now()) } else { Duration::ZERO };
+            if rest.is_zero() {
+                self.waiter.wait(limit);
+            } else {
+                std::thread::sleep(rest);
+            }
         }
     }
 
@@ -374,11 +380,7 @@ impl Desk {
     }
 
     fn is_installed(&self) -> bool {
-        transaction(|_| {
-            Ok(Spi::get_one::<bool>("select exists (select from pg_extension where extname = 'pg_frontdesk')")?
-                .unwrap_or(false))
-        })
-        .unwrap_or(true)
+        transaction(|_| verbs::is_installed()).unwrap_or(true)
     }
 
     /// A line in the log when something new is wrong, not at every turn.

@@ -120,6 +120,7 @@ impl Desk {
         flush_fresh(&events, &start);
         let batch = self.main.open_batch(start);
         let complete = events.len() < BATCH as usize;
+        self.pace.found(events.len());
         for event in events {
             self.main.mark.xid = event.xid;
             self.main.mark.id = event.id;

@@ -49,7 +49,8 @@ impl Desk {
     }
 
     /// Shows itself in shared memory.
-    pub fn publish(&self) {
+    /// Tells everybody where it stands; returns how many deliveries wait in memory.
+    pub fn publish(&self) -> u64 {
         self.slot.in_flight.store((self.in_flight.len() + self.outcomes.unwritten()) as u64, SeqCst);
         let idle = self.running
             && !self.dirty
@@ -58,6 +59,8 @@ impl Desk {
             && self.main.mark.current.is_none()
             && self.main.is_idle();
         self.slot.idle.store(idle.into(), SeqCst);
-        self.slot.queued.store(self.endpoints.values().map(|endpoint| endpoint.queued() as u64).sum(), SeqCst);
+        let queued = self.endpoints.values().map(|endpoint| endpoint.queued() as u64).sum();
+        self.slot.queued.store(queued, SeqCst);
+        queued
     }
 }

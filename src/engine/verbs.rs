@@ -3,7 +3,7 @@
 pub mod schedule;
 
 use pgrx::prelude::*;
-use pgrx::spi::{SpiHeapTupleData, SpiResult};
+use pgrx::spi::{Spi, SpiHeapTupleData, SpiResult};
 
 use super::clock::timestamp;
 use super::event::{Delivery, Event};
@@ -61,6 +61,12 @@ pub struct Window {
     pub at: i64,
     pub config_version: i64,
     pub prepared: bool,
+}
+
+/// Asked of the catalog, because without the extension there is no function to ask.
+pub fn is_installed() -> SpiResult<bool> {
+    let there = Spi::get_one("select exists (select from pg_extension where extname = 'pg_frontdesk')")?;
+    Ok(there.unwrap_or(false))
 }
 
 pub fn window(session: &mut Session) -> SpiResult<Option<Window>> {

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::{boundary, checkout, install, postgres::Postgres};
+use crate::{boundary, checkout, install, postgres::Postgres, step};
 use verdict::Verdict;
 
 /// What the steps need to know.
@@ -124,6 +124,10 @@ fn conclude(summary: &[(&str, Verdict, f32)]) -> Result<()> {
         println!("{:8} {name:<12} {seconds:>6.1} s  {}", verdict.word(), verdict.last_line());
     }
     let failed: Vec<&str> = summary.iter().filter(|(_, verdict, _)| verdict.is_failure()).map(|row| row.0).collect();
+    for (name, verdict, _) in summary.iter().filter(|(_, verdict, _)| verdict.is_failure()) {
+        // Once more where the end of a long output is all that is kept of it.
+        println!("\n== failed: {name}\n{}", step::last_lines(verdict.closing(), 60));
+    }
     if !failed.is_empty() {
         bail!("{} of {} suites failed: {}", failed.len(), summary.len(), failed.join(", "));
     }

@@ -22,7 +22,8 @@ pub fn run(plan: &Plan) -> Result<Verdict> {
     std::fs::create_dir_all(&results)?;
     let files = files(&folder.join("sql"), plan)?;
     let cluster = Cluster::create(plan.postgres()?, ClusterOptions { preload: true, ..Default::default() })?;
-    let (mut passed, mut failed) = (0, 0);
+    let (mut passed, mut failed) = (0, Vec::new());
+    let mut closing = String::new();
     for sql in &files {
         let started = Instant::now();
         let outcome = run_file(&cluster, &folder, sql, plan.accept);
@@ -34,15 +35,18 @@ pub fn run(plan: &Plan) -> Result<Verdict> {
                 println!("ok      {name:<32} {milliseconds:>6} ms");
             }
             Err(error) => {
-                failed += 1;
-                println!("not ok  {name:<32} {milliseconds:>6} ms\n{error:#}");
+                failed.push(name.clone());
+                closing.push_str(&format!("{name}:\n{error:#}\n"));
+                println!("not ok  {name:<32} {milliseconds:>6} ms");
             }
         }
     }
-    if failed > 0 {
+    if !failed.is_empty() {
         println!("the end of the server's log:\n{}", step::tail(&cluster.log_path(), 40));
+        failed.insert(0, ":".into());
     }
-    Ok(Verdict::of(failed == 0, format!("{passed} passed, {failed} failed")))
+    closing.push_str(&format!("{passed} passed, {} failed{}", failed.len().saturating_sub(1), failed.join(" ")));
+    Ok(Verdict::of(failed.is_empty(), closing))
 }
 
 fn run_file(cluster: &Cluster, folder: &Path, sql: &Path, accept: bool) -> Result<()> {
