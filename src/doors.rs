@@ -5,4 +5,5 @@ mod check;
 mod fetch;
 mod matching;
 mod schedule;
+mod schema;
 mod webhook;

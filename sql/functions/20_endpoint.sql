@@ -24,7 +24,7 @@ comment on function frontdesk.check_signature(text) is 'the signature scheme its
 
 create or replace function frontdesk.check_retry(retry jsonb) returns jsonb
 immutable parallel safe language c as 'MODULE_PATHNAME', 'check_retry_wrapper';
-comment on function frontdesk.check_retry(jsonb) is 'the retry policy itself, or an error: {"delays": ["1s", "5m", ...]}';
+comment on function frontdesk.check_retry(jsonb) is 'the retry policy itself, or an error: {"delays": ["1s", "5m", ...], "final": {filter over the answer}, "expires": "7d", "expires_from": "field"}';
 
 create or replace function frontdesk.check_secret(secret text) returns text
 immutable parallel safe language c as 'MODULE_PATHNAME', 'check_secret_wrapper';
@@ -107,7 +107,7 @@ comment on function frontdesk.endpoint_id(text) is 'internal: the id of an endpo
 
 create or replace function frontdesk.is_credential(header text) returns boolean
 immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
-  select header ~* '(authorization|cookie|token|secret|password|api-?key|-key$|signature)'
+  select header ~* '(auth|cookie|token|secret|password|api-?key|-key$|signature)'
 $$;
 comment on function frontdesk.is_credential(text) is 'true for the names of headers whose values are kept with the secrets and shown to nobody';
 
@@ -166,7 +166,7 @@ comment on function frontdesk.add_endpoint(text, text, text[], text, jsonb, json
   'deliver matching events, committed from now on, to this URL; returns the signing secret, which is shown only now. '
   'events: patterns (lead.*, booking.*.cancelled, *). filter: over {"type", "op", "source", "key", "tenant", "new", "old"}. '
   'payload: standard {"type", "timestamp", "data"}, supabase, record, or a template. signature: standard (webhook-signature), sha256 or sha256:<Header-Name>, none. '
-  'retry: {"delays": ["5s", "5m", ...]}. timeout_ms: whole request. ordered: one at a time per key, in the order of the row''s changes. tenant: only its events. active: false keeps events until resume_endpoint()';
+  'retry: {"delays": ["5s", "5m", ...]}, beside them "final": a filter over the answer {"status", "body"} whose match is not tried again, and "expires": "7d". timeout_ms: whole request. ordered: one at a time per key, in the order of the row''s changes. tenant: only its events. active: false keeps events until resume_endpoint()';
 
 create or replace function frontdesk.alter_endpoint(
   name text, url text = null, events text[] = null, secret text = null, headers jsonb = null, filter jsonb = null,

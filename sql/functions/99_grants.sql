@@ -11,6 +11,8 @@ grant execute on function
   frontdesk.pattern_matches(text, text),
   frontdesk.filter_matches(jsonb, jsonb),
   frontdesk.check_event_type(text),
+  frontdesk.check_schema(jsonb),
+  frontdesk.validate_json(jsonb, jsonb),
   frontdesk.check_filter(jsonb),
   frontdesk.verify_webhook(text, jsonb, bytea, text, interval),
   frontdesk.watch_config(bytea),

@@ -21,7 +21,11 @@ pub fn real() -> i64 {
 }
 
 pub fn from_unix(micros: i64) -> i64 {
-    micros - UNIX_EPOCH_SECONDS * SECOND
+    micros.saturating_sub(UNIX_EPOCH_SECONDS * SECOND)
+}
+
+pub fn to_unix(micros: i64) -> i64 {
+    micros.saturating_add(UNIX_EPOCH_SECONDS * SECOND)
 }
 
 pub fn from_system(time: std::time::SystemTime) -> i64 {

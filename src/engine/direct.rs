@@ -28,7 +28,7 @@ pub struct Direct {
 pub const MAX_IN_FLIGHT: usize = 64;
 
 pub fn policy() -> Policy {
-    Policy { delays: [1, 5, 30].map(Duration::from_secs).to_vec() }
+    Policy::new([1, 5, 30].map(Duration::from_secs).to_vec())
 }
 
 /// Any answer is final but those that ask to come again.

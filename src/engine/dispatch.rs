@@ -90,6 +90,9 @@ impl Desk {
         if let Some(reason) = &settings.sealed {
             return Err(problem("secret", false)(reason));
         }
+        if let Some(until) = self.expired(endpoint, event) {
+            return Err(problem("expired", true)(&format!("there was sense in sending it until {until}")));
+        }
         let body =
             payload.render(event, guc::max_payload_bytes()).map_err(|detail| problem("payload", true)(&detail))?;
         let mut headers = self.standard_headers(event, endpoint, signature, &body);
@@ -107,6 +110,13 @@ impl Desk {
             keep: KEEP,
             keep_headers: false,
         })
+    }
+
+    /// Until when its policy would have it sent, when that is over.
+    fn expired(&self, endpoint: &Endpoint, event: &Event) -> Option<String> {
+        let until = endpoint.settings.policy.expires_at(clock::to_unix(event.created_at), event.record.as_deref())?;
+        let until = clock::from_unix(until);
+        (clock::now() > until).then(|| clock::rfc3339(until))
     }
 
     fn direct(&self, event: &Event) -> Result<Request, Unsendable> {

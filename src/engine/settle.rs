@@ -59,12 +59,14 @@ impl Desk {
                     response.retry_after.as_deref().and_then(|value| retry::retry_after(value, SystemTime::now()));
                 let direct = delivery.endpoint <= 0;
                 let is_final = direct && direct::is_final(response.status);
+                let last_word = verdict == Verdict::Failure && self.is_last_word(&delivery, &response);
                 if direct {
                     keep_whole(&mut attempt, response);
                 }
                 match verdict {
                     Verdict::Success => self.delivered(delivery, attempt),
                     _ if is_final => self.answered(delivery, attempt),
+                    _ if last_word => self.refused(delivery, attempt),
                     Verdict::Gone => self.gone(delivery, attempt),
                     Verdict::Throttled => self.throttled(delivery, attempt, wait),
                     Verdict::Failure => self.failed(delivery, attempt, wait),
@@ -90,6 +92,10 @@ impl Desk {
         };
         if unsendable.hopeless {
             self.leave_slot(&delivery);
+            if let Some(endpoint) = self.endpoints.get_mut(&delivery.endpoint) {
+                // It may have been chosen as the probe; nothing was learnt of the receiver.
+                endpoint.breaker.probe_withdrawn(clock::now());
+            }
             let reason = reason(&attempt);
             self.outcomes.attempts.push(attempt);
             self.give_up(delivery, reason);
@@ -135,6 +141,22 @@ impl Desk {
         self.leave_slot(&delivery);
         self.outcomes.attempts.push(attempt);
         self.over(delivery);
+    }
+
+    /// Does the endpoint's policy take this answer for the last, tries left or not?
+    fn is_last_word(&self, delivery: &Delivery, response: &Response) -> bool {
+        let endpoint = self.endpoints.get(&delivery.endpoint).filter(|_| delivery.endpoint > 0);
+        endpoint.is_some_and(|endpoint| endpoint.settings.policy.is_final(response.status, &readable(&response.body)))
+    }
+
+    /// An answer that another attempt would not change.
+    fn refused(&mut self, delivery: Delivery, attempt: Attempt) {
+        self.slot.failed.fetch_add(1, SeqCst);
+        self.leave_slot(&delivery);
+        let why = format!("{}; final by the retry policy", reason(&attempt));
+        self.worsen(delivery.endpoint, clock::now(), false, &why);
+        self.outcomes.attempts.push(attempt);
+        self.give_up(delivery, why);
     }
 
     fn over(&mut self, delivery: Delivery) {

@@ -83,6 +83,13 @@ impl Breaker {
         }
     }
 
+    /// The probe could not be made into a request, for a reason of its own: the next one may probe at once.
+    pub fn probe_withdrawn(&mut self, now: i64) {
+        if let State::HalfOpen { opens } = self.state {
+            self.state = State::Open { until: now, opens };
+        }
+    }
+
     /// Also of a request that left before the breaker opened: a receiver that answers is back.
     pub fn on_success(&mut self) -> Option<Transition> {
         let was_closed = matches!(self.state, State::Closed { .. });
@@ -198,6 +205,19 @@ mod tests {
             now += wait * SECOND;
             assert_eq!(breaker.open_until(), Some(now));
         }
+    }
+
+    #[test]
+    fn a_probe_that_was_none_leaves_its_place_to_the_next() {
+        let mut breaker = opened(1);
+        breaker.probe_withdrawn(SECOND);
+        assert_eq!(breaker.open_until(), Some(5 * SECOND), "no probe was out");
+        breaker.probe_sent();
+        breaker.probe_withdrawn(5 * SECOND);
+        assert_eq!(breaker.allows(5 * SECOND), Gate::Probe);
+        breaker.probe_sent();
+        assert_eq!(breaker.on_failure(5 * SECOND), None);
+        assert_eq!(breaker.open_until(), Some(15 * SECOND), "it still was the first probe");
     }
 
     #[test]

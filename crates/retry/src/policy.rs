@@ -1,15 +1,28 @@
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use filter::Filter;
+use serde_json::{Map, Value, json};
 
+use crate::moment::after;
 use crate::parse_duration;
 use crate::policy_error::PolicyError;
 
-/// How long to wait between the attempts of one delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How long to wait between the attempts of one delivery, and what ends them before the last.
+#[derive(Clone, Debug, Default)]
 pub struct Policy {
     /// `delays[n]` is the wait after attempt `n + 1` has failed; after the last one nothing is tried again.
     pub delays: Vec<Duration>,
+    /// Over the answer, `{"status", "body"}`: one that matches is not asked again.
+    last_word: Option<Filter>,
+    expiry: Option<Expiry>,
+}
+
+/// When a delivery has lost its sense.
+#[derive(Clone, Debug)]
+struct Expiry {
+    after: Duration,
+    /// The field of the event's data with the moment that it counts from, in seconds since 1970; `None`: the event's own.
+    from: Option<String>,
 }
 
 impl Policy {
@@ -26,7 +39,11 @@ impl Policy {
         let minutes = [5, 30, 2 * 60, 5 * 60, 10 * 60, 14 * 60, 20 * 60, 24 * 60];
         let mut delays = vec![Duration::from_secs(5)];
         delays.extend(minutes.map(|minutes| Duration::from_secs(minutes * 60)));
-        Policy { delays }
+        Policy::new(delays)
+    }
+
+    pub fn new(delays: Vec<Duration>) -> Policy {
+        Policy { delays, ..Policy::default() }
     }
 
     /// Reads one of two shapes:
@@ -36,8 +53,14 @@ impl Policy {
     /// - `{"max_retries": 3, "retry_delay": 1000}`: that many retries, the first after `retry_delay` milliseconds
     ///   (default 1000), each next after twice as long, up to a day
     ///
+    /// and beside it
+    ///
+    /// - `"final"`: a filter over the answer, `{"status", "body"}`, whose match makes a failure the last
+    /// - `"expires": "7d"`: how long after the event there is still sense in sending; `"expires_from": "event_time"`
+    ///   counts from the moment in that field of its data, in seconds since 1970
+    ///
     /// # Errors
-    /// Another shape, an unknown key, a delay above 30 days, more than 100 delays.
+    /// Another shape, an unknown key, a delay above 30 days, more than 100 delays, a filter that is none.
     pub fn parse(value: &Value) -> Result<Policy, PolicyError> {
         let Value::Object(object) = value else {
             return Err(PolicyError::NotAnObject);
@@ -45,13 +68,34 @@ impl Policy {
         if let Some(key) = object.keys().find(|key| !KNOWN.contains(&key.as_str())) {
             return Err(PolicyError::UnknownKey { key: key.chars().take(64).collect() });
         }
+        let doubles = object.contains_key("max_retries") || object.contains_key("retry_delay");
         let delays = match (object.get("delays"), object.get("max_retries")) {
-            (Some(_), _) if object.len() > 1 => return Err(PolicyError::TwoShapes),
+            (Some(_), _) if doubles => return Err(PolicyError::TwoShapes),
             (Some(delays), _) => listed(delays)?,
             (None, Some(retries)) => doubling(retries, object)?,
             (None, None) => return Err(PolicyError::NoShape),
         };
-        Ok(Policy { delays })
+        let last_word = object.get("final").map(Filter::parse).transpose();
+        let last_word = last_word.map_err(|error| PolicyError::BadFinal { reason: error.to_string() })?;
+        Ok(Policy { delays, last_word, expiry: expiry(object)? })
+    }
+
+    /// Is this answer, a failure by its status, the last word? A body that is not JSON is a text.
+    pub fn is_final(&self, status: u16, body: &str) -> bool {
+        self.last_word.as_ref().is_some_and(|filter| {
+            let body = serde_json::from_str(body).unwrap_or_else(|_| Value::from(body));
+            filter.matches(&json!({ "status": status, "body": body }))
+        })
+    }
+
+    /// Until when there is sense in sending; `event_at` is the moment of the event, `data` what it is about, as JSON.
+    pub fn expires_at(&self, event_at: i64, data: Option<&str>) -> Option<i64> {
+        let expiry = self.expiry.as_ref()?;
+        let said = expiry.from.as_ref().and_then(|field| {
+            let data: Value = serde_json::from_str(data?).ok()?;
+            data.get(field)?.as_f64()
+        });
+        Some(after(said.map_or(event_at, |seconds| (seconds * 1e6) as i64), expiry.after))
     }
 
     /// Wait before the next attempt when `attempts` have been made; `None` when that was the last.
@@ -72,13 +116,7 @@ impl Policy {
     }
 }
 
-impl Default for Policy {
-    fn default() -> Policy {
-        Policy::standard()
-    }
-}
-
-pub(crate) const KNOWN: [&str; 3] = ["delays", "max_retries", "retry_delay"];
+pub(crate) const KNOWN: [&str; 6] = ["delays", "max_retries", "retry_delay", "final", "expires", "expires_from"];
 
 /// Where doubling stops: the longest delay of the standard policy.
 const DOUBLING_STOPS: Duration = Duration::from_secs(86_400);
@@ -91,6 +129,20 @@ fn listed(delays: &Value) -> Result<Vec<Duration>, PolicyError> {
         return Err(PolicyError::TooMany { got: items.len() as u64 });
     }
     (1..).zip(items).map(|(position, item)| delay(position, item)).collect()
+}
+
+fn expiry(object: &Map<String, Value>) -> Result<Option<Expiry>, PolicyError> {
+    let from = match object.get("expires_from") {
+        None => None,
+        Some(Value::String(field)) if !field.is_empty() && object.contains_key("expires") => Some(field.clone()),
+        Some(_) => return Err(PolicyError::BadExpiresFrom),
+    };
+    let Some(expires) = object.get("expires") else { return Ok(None) };
+    let after = match expires {
+        Value::String(text) => parse_duration(text).map_err(|source| PolicyError::BadExpires { source })?,
+        _ => return Err(PolicyError::NoExpires),
+    };
+    Ok(Some(Expiry { after, from }))
 }
 
 fn doubling(retries: &Value, object: &Map<String, Value>) -> Result<Vec<Duration>, PolicyError> {
@@ -194,8 +246,51 @@ mod tests {
             message(json!({"delays": [], "max_retries": 1})),
             "the retry policy mixes \"delays\" with \"max_retries\" and \"retry_delay\""
         );
+        assert_eq!(
+            message(json!({"delays": [], "final": {"status": {"$like": 4}}})),
+            "\"final\" is no filter: unknown operator $like at \"status\""
+        );
+        assert_eq!(message(json!({"delays": [], "expires": "7"})), "\"expires\": \"7\" lacks a unit");
+        assert_eq!(message(json!({"delays": [], "expires": 7})), "\"expires\" is not a text such as \"7d\"");
+        assert_eq!(
+            message(json!({"delays": [], "expires_from": "event_time"})),
+            "\"expires_from\" is not the name of a field beside \"expires\""
+        );
         let hint = Policy::parse(&json!({"delay": []})).unwrap_err().hint();
-        assert_eq!(hint.unwrap(), "Known keys: delays, max_retries, retry_delay.");
+        assert_eq!(hint.unwrap(), "Known keys: delays, max_retries, retry_delay, final, expires, expires_from.");
+    }
+
+    #[test]
+    fn an_answer_can_be_the_last_word() {
+        let policy = Policy::parse(&json!({"delays": ["1s"],
+            "final": {"status": {"$gte": 400, "$lt": 500}, "body.error.code": {"$nin": [4, 17]}}}));
+        let policy = policy.unwrap();
+        assert!(policy.is_final(400, r#"{"error": {"code": 100}}"#));
+        assert!(policy.is_final(400, "no JSON"));
+        assert!(policy.is_final(404, ""));
+        assert!(!policy.is_final(400, r#"{"error": {"code": 17}}"#));
+        assert!(!policy.is_final(500, r#"{"error": {"code": 100}}"#));
+        assert!(!Policy::standard().is_final(400, ""));
+    }
+
+    #[test]
+    fn what_has_lost_its_sense_expires() {
+        let day = 86_400_000_000_i64;
+        let policy = |more: Value| {
+            let mut policy = json!({"delays": []});
+            policy.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            Policy::parse(&policy).unwrap()
+        };
+        assert_eq!(policy(json!({})).expires_at(0, None), None);
+        assert_eq!(policy(json!({"expires": "7d"})).expires_at(day, Some("{}")), Some(8 * day));
+        let from = policy(json!({"expires": "7d", "expires_from": "event_time"}));
+        assert_eq!(from.expires_at(5 * day, Some(r#"{"event_time": 86400}"#)), Some(8 * day));
+        for data in [None, Some("{}"), Some(r#"{"event_time": "yesterday"}"#), Some("[1]"), Some("{")] {
+            assert_eq!(from.expires_at(5 * day, data), Some(12 * day), "{data:?}");
+        }
+        for wild in ["1e300", "-1e300", "9223372036854775807"] {
+            from.expires_at(0, Some(&format!(r#"{{"event_time": {wild}}}"#)));
+        }
     }
 
     #[test]

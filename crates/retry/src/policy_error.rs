@@ -17,6 +17,10 @@ pub enum PolicyError {
     OutOfRange { position: usize },
     BadRetries,
     BadRetryDelay,
+    BadFinal { reason: String },
+    NoExpires,
+    BadExpires { source: DurationError },
+    BadExpiresFrom,
 }
 
 impl PolicyError {
@@ -24,7 +28,13 @@ impl PolicyError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             PolicyError::UnknownKey { .. } => format!("Known keys: {}.", KNOWN.join(", ")),
-            PolicyError::BadDuration { source, .. } => return source.hint(),
+            PolicyError::BadDuration { source, .. } | PolicyError::BadExpires { source } => return source.hint(),
+            PolicyError::BadFinal { .. } => {
+                "A filter over the answer: {\"final\": {\"status\": {\"$gte\": 400, \"$lt\": 500}}}.".into()
+            }
+            PolicyError::NoExpires | PolicyError::BadExpiresFrom => {
+                "Example: {\"delays\": [\"5s\", \"1h\"], \"expires\": \"7d\", \"expires_from\": \"event_time\"}.".into()
+            }
             PolicyError::NotADelay { .. } => {
                 "Give a text such as \"5s\" or \"1h30m\", or a number of milliseconds.".into()
             }
@@ -62,6 +72,12 @@ impl fmt::Display for PolicyError {
             PolicyError::BadRetries => f.write_str("\"max_retries\" is not a whole number of 0 or more"),
             PolicyError::BadRetryDelay => {
                 f.write_str("\"retry_delay\" is not a number of milliseconds between 0 and 30 days")
+            }
+            PolicyError::BadFinal { reason } => write!(f, "\"final\" is no filter: {reason}"),
+            PolicyError::NoExpires => f.write_str("\"expires\" is not a text such as \"7d\""),
+            PolicyError::BadExpires { source } => write!(f, "\"expires\": {source}"),
+            PolicyError::BadExpiresFrom => {
+                f.write_str("\"expires_from\" is not the name of a field beside \"expires\"")
             }
         }
     }

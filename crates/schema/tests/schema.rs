@@ -29,7 +29,8 @@ fn booking() -> Value {
 
 #[test]
 fn what_fits_has_no_mistakes() {
-    let document = json!({"service": "cut", "starts_at": "2026-11-23T10:00:00+01:00", "email": "a@b.example", "minutes": 30});
+    let document =
+        json!({"service": "cut", "starts_at": "2026-11-23T10:00:00+01:00", "email": "a@b.example", "minutes": 30});
     assert_eq!(mistakes(booking(), document), []);
 }
 

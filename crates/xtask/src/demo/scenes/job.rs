@@ -19,7 +19,8 @@ pub fn play(stage: &mut Stage) -> Result<()> {
         "select status, return_message, to_char(start_time, 'HH24:MI:SS') as start_time, \
          extract(milliseconds from duration)::int as ms\nfrom frontdesk.get_job_history('pulse');",
     )?;
-    stage.promise(stage.ask(succeeded)?.parse::<u32>()? >= RUNS, "it ran every two seconds, in a process of its own")?;
+    stage
+        .promise(stage.ask(succeeded)?.parse::<u32>()? >= RUNS, "it ran every two seconds, in a process of its own")?;
     stage.sql("select frontdesk.explain_job('pulse');")?;
     let next = "select count(*) from frontdesk.jobs where name = 'pulse' and problem is null and next_run is not null";
     stage.promise(stage.ask(next)? == "1", "what it did, and when it is next: no log file was read for that")?;

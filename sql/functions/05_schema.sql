@@ -1,0 +1,11 @@
+-- JSON Schema: what comes from outside is checked before it is used.
+
+create or replace function frontdesk.check_schema(schema jsonb) returns jsonb
+immutable parallel safe language c as 'MODULE_PATHNAME', 'check_schema_wrapper';
+comment on function frontdesk.check_schema(jsonb) is
+  'the JSON Schema itself, or an error saying what is wrong with it. Patterns run in linear time (no look-around); references lead into the schema itself only';
+
+create or replace function frontdesk.validate_json(schema jsonb, document jsonb) returns table (path text, message text)
+immutable strict parallel safe language c as 'MODULE_PATHNAME', 'validate_json_wrapper';
+comment on function frontdesk.validate_json(jsonb, jsonb) is
+  'what is wrong with a document by a JSON Schema (2020-12, formats checked): a row per mistake with its place as JSON pointer, at most 20; no row: it fits. Compiled schemas are kept for the session';

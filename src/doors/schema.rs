@@ -1,0 +1,32 @@
+//! JSON Schema, as SQL sees it.
+
+use std::cell::RefCell;
+
+use pgrx::JsonB;
+use pgrx::prelude::*;
+use schema::{Cache, Checker};
+
+use crate::error::invalid;
+
+thread_local! {
+    static COMPILED: RefCell<Cache> = const { RefCell::new(Cache::new()) };
+}
+
+#[pg_extern(sql = false)]
+fn check_schema(schema: Option<JsonB>) -> Option<JsonB> {
+    if let Some(JsonB(schema)) = &schema {
+        Checker::compile(schema).unwrap_or_else(|error| invalid(error.to_string(), Some(error.hint())));
+    }
+    schema
+}
+
+#[pg_extern(sql = false)]
+fn validate_json(
+    schema: JsonB,
+    document: JsonB,
+) -> TableIterator<'static, (name!(path, String), name!(message, String))> {
+    let checker = COMPILED.with_borrow_mut(|cache| cache.get(&schema.0));
+    let checker = checker.unwrap_or_else(|error| invalid(error.to_string(), Some(error.hint())));
+    let mistakes = checker.mistakes(&document.0);
+    TableIterator::new(mistakes.into_iter().map(|mistake| (mistake.path, mistake.message)))
+}
