@@ -3,6 +3,7 @@
 mod base;
 mod check;
 mod fetch;
+mod knowledge;
 mod matching;
 mod schedule;
 mod schema;

@@ -15,6 +15,7 @@ mod node;
 mod parse;
 mod path;
 mod pattern;
+mod sql;
 
 pub use contains::contains;
 pub use document::document;
@@ -25,3 +26,4 @@ pub use filter_error::FilterError;
 pub use node::{Node, Order, Scalar, Test};
 pub use path::{Path, Segment};
 pub use pattern::{Pattern, PatternError};
+pub use sql::{SqlError, containing, literal, sql};
