@@ -78,7 +78,7 @@ unsafe extern "C-unwind" fn process_utility(
             }
             Command::CommitPrepared => {
                 next()(statement, query, read_only, context, params, environment, receiver, completion);
-                wake::now(false);
+                wake::prepared();
             }
             command => attend(command, statement, query, read_only, context, params, environment, receiver, completion),
         }

@@ -47,6 +47,15 @@ pub fn now(reboot: bool) {
     }
 }
 
+/// A prepared transaction was committed: which timers it set, and which jobs it changed, is known to nobody here.
+pub fn prepared() {
+    if let Some(slot) = shmem::my_slot() {
+        slot.next_timer.store(i64::MIN, SeqCst);
+        slot.jobs_changed.store(1, SeqCst);
+    }
+    now(false);
+}
+
 #[pg_guard]
 unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
     match event {

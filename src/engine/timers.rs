@@ -9,8 +9,9 @@ use super::verbs::schedule as verbs;
 use crate::shmem::Slot;
 
 const BATCH: i32 = 1000;
-/// Timers that nobody announced (a prepared transaction, a rule that somebody else locked) are found after this time.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// Timers that nobody announced (of a prepared transaction, committed by a session that never loaded this library) are
+/// found after this time.
+const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Default)]
 pub struct Timers {

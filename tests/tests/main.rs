@@ -9,3 +9,4 @@ mod limits;
 mod ordered;
 mod retry;
 mod schedule;
+mod timer;

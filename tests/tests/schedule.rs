@@ -251,3 +251,40 @@ fn a_year_with_a_faked_clock() {
     });
     assert_eq!(database.count("frontdesk.job_run where job_name = 'monthly' and status = 'succeeded'"), 11);
 }
+
+#[test]
+fn a_run_is_cancelled_and_stop_ends_what_runs() {
+    let server = Server::preloaded(&[]);
+    let database = Database::on(&server);
+    database.run("select frontdesk.schedule('long', '@yearly', 'select pg_sleep(60)')");
+    let run: i64 = database.get("select frontdesk.run_job('long')");
+    let status =
+        |run: i64| -> String { database.get(&format!("select status from frontdesk.job_run where id = {run}")) };
+    wait_until("it runs", || status(run) == "running");
+    assert!(database.get::<bool>(&format!("select frontdesk.cancel_run({run})")));
+    wait_until("it is cancelled", || status(run) == "cancelled");
+
+    let run: i64 = database.get("select frontdesk.run_job('long')");
+    wait_until("it runs", || status(run) == "running");
+    database.run("select frontdesk.stop()");
+    database.wait("(select count(*) = 0 from pg_stat_activity where backend_type like 'frontdesk job%')");
+    database.run("select frontdesk.start()");
+    wait_until("it is interrupted", || status(run) == "interrupted");
+}
+
+#[test]
+fn without_a_free_worker_a_job_waits_and_says_so() {
+    let server = Server::preloaded(&[("max_worker_processes", "4"), ("max_logical_replication_workers", "0")]);
+    let database = Database::on(&server);
+    database.run(
+        "select frontdesk.schedule('long ' || n, '@yearly', 'select pg_sleep(4)') from generate_series(1, 4) n;
+         select frontdesk.run_job('long ' || n) from generate_series(1, 4) n",
+    );
+    wait_until("no more fit", || {
+        database.count("pg_stat_activity where backend_type like 'frontdesk job%'") >= 1
+            && server.log().contains("max_worker_processes")
+    });
+    wait_for("all have run", Duration::from_secs(40), || {
+        database.count("frontdesk.job_run where status = 'succeeded'") == 4
+    });
+}
