@@ -180,7 +180,7 @@ begin
     returning e.id into row_id;
     if row_id is not null and fate = 'queued' then
       update crm.meta_events e set frontdesk_event = frontdesk.emit(
-        format('meta.%s.%s', w.pixel_id, coalesce(nullif(left(regexp_replace(lower(e.event_name), '[^a-z0-9]+', '_', 'g'), 50), ''), 'event')),
+        format('meta.%s.%s', w.pixel_id, coalesce(nullif(btrim(left(regexp_replace(lower(e.event_name), '[^a-z0-9]+', '_', 'g'), 50), '_'), ''), 'event')),
         event, key => new.id::text, tenant => new.account_id)
       where e.id = row_id;
     end if;
