@@ -11,7 +11,7 @@ use crate::shmem::Slot;
 const BATCH: i32 = 1000;
 /// Timers that nobody announced (of a prepared transaction, committed by a session that never loaded this library) are
 /// found after this time.
-const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
+const LOOK_AGAIN: Duration = Duration::from_secs(6 * 3600);
 
 #[derive(Default)]
 pub struct Timers {

@@ -8,6 +8,8 @@ use super::timers::Timers;
 use super::transaction::Failure;
 use crate::shmem::Slot;
 
+/// No wait is longer: the time of day may have been set, or the machine have slept, meanwhile.
+const LONGEST: Duration = Duration::from_secs(60);
 /// After a transaction failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -38,6 +40,7 @@ impl Timetable {
             return None;
         }
         let now = clock::now();
-        [self.jobs.limit(now), self.timers.limit(slot, now)].into_iter().flatten().min()
+        let limit = [self.jobs.limit(now), self.timers.limit(slot, now)].into_iter().flatten().min();
+        limit.map(|limit| limit.min(LONGEST))
     }
 }
