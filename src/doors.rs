@@ -4,6 +4,7 @@ mod base;
 mod check;
 mod fetch;
 mod knowledge;
+mod locale;
 mod matching;
 mod schedule;
 mod schema;

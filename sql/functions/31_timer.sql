@@ -123,9 +123,23 @@ end
 $$;
 comment on function frontdesk.timer_uninstall(frontdesk.timer_rule) is 'internal: drops the triggers of a rule';
 
+create or replace function frontdesk.timer_check_payload(source regclass, payload regprocedure) returns void
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  if not exists (
+    select from pg_proc p join pg_class c on c.oid = source
+    where p.oid = payload and p.prokind = 'f' and not p.proretset and p.prorettype = 'jsonb'::regtype
+      and p.pronargs = 1 and p.proargtypes[0] = c.reltype and has_function_privilege(c.relowner, p.oid, 'execute')) then
+    raise exception using errcode = 'invalid_parameter_value', message = format('%s cannot make a payload of a row of %s', payload, source),
+      hint = format('It must be a function of one argument of type %s, returning jsonb, that the table''s owner may execute.', source);
+  end if;
+end
+$$;
+comment on function frontdesk.timer_check_payload(regclass, regprocedure) is 'internal: raises unless this function makes a payload of a row';
+
 create or replace function frontdesk.remind(
   source regclass, at_column name, "offset" interval, event text, condition jsonb = null, name text = null,
-  late text = 'fire', expires interval = null) returns text
+  late text = 'fire', expires interval = null, tenant_column name = null, payload regprocedure = null) returns text
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 declare
@@ -136,6 +150,11 @@ declare
 begin
   perform frontdesk.watch_source(source);
   perform frontdesk.watch_check(source, array[at_column], 'at_column');
+  perform frontdesk.watch_check(source, array[tenant_column], 'tenant_column') where tenant_column is not null;
+  if (select a.atttypid <> 'uuid'::regtype from pg_attribute a where a.attrelid = source and a.attname = tenant_column) then
+    raise exception using errcode = 'datatype_mismatch', message = format('tenant column "%s" of %s is not of type uuid', tenant_column, source);
+  end if;
+  perform frontdesk.timer_check_payload(source, payload) where payload is not null;
   select a.atttypid into at_type from pg_attribute a where a.attrelid = source and a.attname = at_column;
   if at_type not in ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) then
     raise exception using errcode = 'datatype_mismatch',
@@ -171,14 +190,16 @@ begin
   -- Rows that change from here on wait for this transaction, so that none is missed between the fill and the trigger.
   execute format('lock table %s in share row exclusive mode', source);
   insert into frontdesk.timer_rule as o (name, source, source_name, at_column, at_attnum, key_columns, key_attnums, shift, timezone, event,
-    condition, late, expires)
+    condition, late, expires, tenant_column, payload)
   values (name, source, source::text, at_column, (select a.attnum from pg_attribute a where a.attrelid = source and a.attname = at_column),
     keys, array(select a.attnum from unnest(keys) with ordinality k (key, n) join pg_attribute a on a.attrelid = source and a.attname = k.key order by k.n),
-    "offset", frontdesk.database_timezone(), event, condition, late, expires)
+    "offset", frontdesk.database_timezone(), event, condition, late, expires,
+    tenant_column, payload)
   on conflict on constraint timer_rule_name_key do update
   set source = excluded.source, source_name = excluded.source_name, at_column = excluded.at_column, at_attnum = excluded.at_attnum,
     key_columns = excluded.key_columns, key_attnums = excluded.key_attnums, shift = excluded.shift, timezone = excluded.timezone,
-    event = excluded.event, condition = excluded.condition, late = excluded.late, expires = excluded.expires, problem = null
+    event = excluded.event, condition = excluded.condition, late = excluded.late, expires = excluded.expires,
+    tenant_column = excluded.tenant_column, payload = excluded.payload, problem = null
   returning o.* into r;
   if before.source <> source then
     delete from frontdesk.timer t where t.rule_id = r.id;
@@ -188,10 +209,11 @@ begin
   return name;
 end
 $$;
-comment on function frontdesk.remind(regclass, name, interval, text, jsonb, text, text, interval) is
+comment on function frontdesk.remind(regclass, name, interval, text, jsonb, text, text, interval, name, regprocedure) is
   'emit this event when a row''s column plus offset (negative: before it) is reached, if the condition (a filter over the row) holds then. Returns the rule''s name; '
   'a rule of the same name is replaced. The event carries the row, read at that moment. It is emitted once per row and value of the column, whatever happens. '
-  'late: what was due while nobody was there fires, or is skipped when it is more than a minute late. expires: how long after its moment it may still fire. Caller must own the table';
+  'late: what was due while nobody was there fires, or is skipped when it is more than a minute late. expires: how long after its moment it may still fire. tenant_column: a uuid, default that of the table''s watch. '
+  'payload: a function of a row returning jsonb, which the event carries instead of the row; null from it: no event. Caller must own the table';
 
 create or replace function frontdesk.unremind(name text) returns boolean
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$

@@ -6,17 +6,17 @@ comment on function frontdesk.query_as(oid, text, text[], timestamptz[]) is
   'internal: the first column of a query run with the rights of this role and no other, as for REFRESH MATERIALIZED VIEW: its table may have casts of its own';
 
 create or replace function frontdesk.timer_rows(r frontdesk.timer_rule, keys text[], moments timestamptz[])
-returns table (n int, "row" jsonb)
+returns table (n int, "row" jsonb, payload jsonb)
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  return query select (q->>'n')::int, q->'row'
+  return query select (q->>'n')::int, q->'row', q->'payload'
     from frontdesk.query_as((select c.relowner from pg_class c where c.oid = r.source),
-      format('select jsonb_build_object(''n'', k.n, ''row'', to_jsonb(s)) from unnest($1, $2) with ordinality k (key, at, n) join %s s on %s where %s = k.at order by k.n',
-        r.source, frontdesk.timer_match(r, 's', 'k.key'), frontdesk.timer_moment(r, 's')), keys, moments) q;
+      format('select jsonb_build_object(''n'', k.n, ''row'', to_jsonb(s)%s) from unnest($1, $2) with ordinality k (key, at, n) join %s s on %s where %s = k.at order by k.n',
+        ', ''payload'', ' || r.payload::regproc || '(s)', r.source, frontdesk.timer_match(r, 's', 'k.key'), frontdesk.timer_moment(r, 's')), keys, moments) q;
 end
 $$;
 comment on function frontdesk.timer_rows(frontdesk.timer_rule, text[], timestamptz[]) is
-  'internal: the rows with these keys whose column still has these values, read with the rights of the table''s owner; n: which key, from 1';
+  'internal: the rows with these keys whose column still has these values, and their payloads, read with the rights of the table''s owner; n: which key, from 1';
 
 create or replace function frontdesk.engine_fire_timers(max_rows int, out looked_at bigint, out next_due timestamptz)
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -58,7 +58,7 @@ create or replace function frontdesk.fire_timers(
   r frontdesk.timer_rule, keys text[], moments timestamptz[], places tid[], this_moment timestamptz) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
-  tenant_column text := (select w.tenant_column from frontdesk.watch w where w.source = r.source);
+  tenant_column text := coalesce(r.tenant_column, (select w.tenant_column from frontdesk.watch w where w.source = r.source));
   fired tid[];
 begin
   -- The rows are locked, so their places hold; by them no plan can go wrong that was made when the table was small.
@@ -79,9 +79,10 @@ begin
   end if;
   select array_agg(places[f.n]) into fired
   from (
-    select x.n, frontdesk.record_event(r.event, 'E', x.row, keys[x.n], (x.row->>tenant_column)::uuid)
+    select x.n, frontdesk.record_event(r.event, 'E', coalesce(x.payload, x.row), keys[x.n], (x.row->>tenant_column)::uuid)
     from frontdesk.timer_rows(r, keys, moments) x
-    where r.condition is null or frontdesk.filter_matches(r.condition, x.row) offset 0) f;
+    where (r.condition is null or frontdesk.filter_matches(r.condition, x.row))
+      and coalesce(jsonb_typeof(x.payload), '') <> 'null' offset 0) f;
   update frontdesk.timer t set outcome = 'fired', done_at = this_moment where t.ctid = any (fired);
   -- The row is gone, or the condition does not hold: should it hold again, the row's change sets the timer again.
   delete from frontdesk.timer t where t.ctid = any (places);

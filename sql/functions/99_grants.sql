@@ -18,6 +18,8 @@ grant execute on function
   frontdesk.filter_predicate(jsonb, text, boolean),
   frontdesk.compile_filter(jsonb, text),
   frontdesk.verify_webhook(text, jsonb, bytea, text, interval),
+  frontdesk.format_time(timestamptz, text, text, text),
+  frontdesk.check_locale(text),
   frontdesk.watch_config(bytea),
   frontdesk.watch_key(regclass),
   frontdesk.watch_check(regclass, name[], text),
@@ -58,7 +60,8 @@ grant execute on function
   frontdesk.timer_install(frontdesk.timer_rule),
   frontdesk.timer_uninstall(frontdesk.timer_rule),
   frontdesk.timer_trigger(),
-  frontdesk.remind(regclass, name, interval, text, jsonb, text, text, interval),
+  frontdesk.timer_check_payload(regclass, regprocedure),
+  frontdesk.remind(regclass, name, interval, text, jsonb, text, text, interval, name, regprocedure),
   frontdesk.unremind(text)
 to public;
 grant select, insert, update, delete on frontdesk.job, frontdesk.timer_rule, frontdesk.timer to public;

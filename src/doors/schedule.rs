@@ -61,7 +61,7 @@ fn timer_set(due: Option<TimestampWithTimeZone>) {
     }
 }
 
-fn moment(micros: i64) -> Option<Timestamp> {
+pub fn moment(micros: i64) -> Option<Timestamp> {
     let unix = micros.checked_add(clock::UNIX_EPOCH_SECONDS * clock::SECOND)?;
     Timestamp::from_microsecond(unix).ok()
 }
@@ -70,7 +70,7 @@ fn parse(schedule: &str) -> Schedule {
     Schedule::parse(schedule).unwrap_or_else(|error| invalid(error.to_string(), error.hint()))
 }
 
-fn find_zone(timezone: &str) -> jiff::tz::TimeZone {
+pub fn find_zone(timezone: &str) -> jiff::tz::TimeZone {
     zone::get(timezone).unwrap_or_else(|| {
         raise(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,

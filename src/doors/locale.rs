@@ -1,0 +1,29 @@
+//! Room 32: moments as people read them.
+
+use locale::Style;
+use pgrx::prelude::*;
+
+use super::schedule::{find_zone, moment};
+use crate::error::invalid;
+
+/// Null beyond the years that the calendar has.
+#[pg_extern(sql = false)]
+fn format_time(
+    at: Option<TimestampWithTimeZone>,
+    timezone: Option<&str>,
+    tag: Option<&str>,
+    style: Option<&str>,
+) -> Option<String> {
+    let name = style.unwrap_or("full");
+    let style = Style::parse(name)
+        .unwrap_or_else(|| invalid(format!("style \"{name}\" is unknown"), Some(format!("One of {}.", Style::NAMES))));
+    let (zone, tag) = (find_zone(timezone.unwrap_or("UTC")), tag.unwrap_or("en"));
+    let text = locale::format(moment(i64::from(at?))?, &zone, tag, style);
+    Some(text.unwrap_or_else(|error| invalid(error.to_string(), Some(error.hint().into()))))
+}
+
+#[pg_extern(sql = false)]
+fn check_locale(tag: Option<&str>) -> String {
+    locale::canonical(tag.unwrap_or_default())
+        .unwrap_or_else(|error| invalid(error.to_string(), Some(error.hint().into())))
+}
