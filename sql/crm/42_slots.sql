@@ -1,0 +1,169 @@
+-- Room 42, slots: when a service can be had.
+
+create or replace function crm.service(id bigint) returns crm.services
+stable language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  found_one crm.services;
+begin
+  select s.* into found_one from crm.services s where s.id = service.id and crm.visible(s.account_id);
+  if found_one.id is null then
+    raise exception using errcode = 'no_data_found', message = format('there is no service %s', coalesce(service.id::text, '(null)')),
+      hint = 'They are in crm.services.';
+  end if;
+  return found_one;
+end
+$$;
+comment on function crm.service(bigint) is 'this service, if it is there for the current user; otherwise an error';
+
+create or replace function crm.resources_of(service crm.services, resource bigint = null) returns bigint[]
+stable language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  ids bigint[] := array(
+    select r.id from crm.resources r
+    where r.account_id = (service).account_id and r.active and (resource is null or r.id = resource)
+      and (not exists (select from crm.service_resources x where x.service_id = (service).id)
+        or exists (select from crm.service_resources x where x.service_id = (service).id and x.resource_id = r.id))
+    order by r.id);
+begin
+  if ids = '{}' and resource is not null and exists (
+    select from crm.resources r where r.id = resource and r.account_id = (service).account_id) then
+    raise exception using errcode = 'invalid_parameter_value', message = format('resource %s does not give the service "%s"', resource, (service).name),
+      hint = 'It is not active, or the service has other resources in crm.service_resources.';
+  elsif ids = '{}' and resource is not null then
+    raise exception using errcode = 'no_data_found', message = format('there is no resource %s', resource), hint = 'They are in crm.resources.';
+  end if;
+  return ids;
+end
+$$;
+comment on function crm.resources_of(crm.services, bigint) is 'internal: the active resources that give a service, or the one that is asked for, or an error';
+
+create or replace function crm.slot_starts(
+  resources bigint[], duration interval, buffer_before interval, buffer_after interval,
+  "from" timestamptz, "to" timestamptz, step interval, ignoring bigint = null) returns table (resource_id bigint, starts_at timestamptz)
+stable language sql set search_path = pg_catalog, pg_temp as $$
+  with open as materialized (
+    select h.resource_id, r.capacity, o as hours
+    from crm.open_hours(resources, "from", "to") h join crm.resources r on r.id = h.resource_id cross join unnest(h.hours) o),
+  -- A start is forbidden where the new appointment with its buffers would touch another with its own.
+  busy as materialized (
+    select a.resource_id, a.seat,
+      range_agg(tstzrange(lower(a.blocked) - duration - buffer_after, upper(a.blocked) + buffer_before, '()')) as starts
+    from crm.appointments a
+    where a.live and a.resource_id = any (resources) and a.blocked && tstzrange("from" - buffer_before, "to" + buffer_after)
+      and a.id is distinct from ignoring
+    group by a.resource_id, a.seat),
+  -- As long as one seat has no appointment at all, the others need not be looked at.
+  seats as (
+    select b.resource_id, b.starts from busy b
+    where (select count(*) from busy c where c.resource_id = b.resource_id)
+      >= (select r.capacity from crm.resources r where r.id = b.resource_id)
+    union all
+    select r.id, '{}'::tstzmultirange from crm.resources r
+    where r.id = any (resources) and r.capacity > (select count(*) from busy c where c.resource_id = r.id)),
+  possible as (
+    select o.resource_id, range_agg(tstzrange(greatest(lower(o.hours), "from"), least(upper(o.hours), "to") - duration, '[]')) as starts
+    from open o where greatest(lower(o.hours), "from") <= least(upper(o.hours), "to") - duration
+    group by o.resource_id),
+  free as (
+    select p.resource_id, lower(f) as first, upper(f) as last
+    from possible p join seats s on s.resource_id = p.resource_id cross join unnest(p.starts - s.starts) f),
+  -- Steps are counted from the opening before.
+  counted as (
+    select m.resource_id, m.first, m.last, max(m.opening) over (partition by m.resource_id order by m.at, m.last nulls first) as opening
+    from (
+      select f.resource_id, f.first, f.last, f.first as at, null::timestamptz as opening from free f
+      union all select o.resource_id, null, null, lower(o.hours), lower(o.hours) from open o) m)
+  select distinct c.resource_id, s
+  from counted c cross join lateral generate_series(
+    c.opening + step * ceil(extract(epoch from c.first - c.opening) / extract(epoch from step))::float8, c.last, step) s
+  where c.first is not null
+$$;
+comment on function crm.slot_starts(bigint[], interval, interval, interval, timestamptz, timestamptz, interval, bigint) is
+  'internal: every start between two moments at which one of these resources has a seat and its hours are long enough';
+
+create or replace function crm.available_slots(
+  service bigint, "from" timestamptz = null, "to" timestamptz = null, timezone text = null, resource bigint = null,
+  step interval = '15 minutes', duration interval = null, locale text = null, ignoring bigint = null)
+returns table (slot tstzrange, resource_id bigint, resource_name text, local_start timestamp, local_text text)
+stable language plpgsql rows 100 set search_path = pg_catalog, pg_temp as $$
+declare
+  asked crm.services := crm.service(service);
+  settings crm.appointment_settings;
+  zone text;
+  language text;
+  length_of interval := coalesce(duration, asked.duration);
+  earliest timestamptz;
+  latest timestamptz;
+begin
+  select s.* into settings from crm.appointment_settings s where s.account_id = asked.account_id;
+  select coalesce(available_slots.timezone, a.timezone), coalesce(available_slots.locale, a.locale) into zone, language
+  from crm.accounts a where a.id = asked.account_id;
+  perform frontdesk.check_timezone(zone);
+  perform frontdesk.check_locale(language);
+  if step not between '1 minute' and '1 day' or step is null then
+    raise exception using errcode = 'invalid_parameter_value', message = format('step %s is out of range', step), hint = '1 minute to 1 day.';
+  end if;
+  perform crm.check_duration(length_of);
+  "from" := coalesce("from", frontdesk.now());
+  "to" := coalesce("to", "from" + interval '7 days');
+  if not isfinite("from") or not isfinite("to") or "to" < "from" or "to" - "from" > interval '366 days' then
+    raise exception using errcode = 'invalid_parameter_value', message = format('there are no slots from %s to %s', "from", "to"),
+      hint = 'From is before to, and at most 366 days.';
+  end if;
+  earliest := greatest("from", frontdesk.now() + coalesce(asked.minimum_notice, settings.minimum_notice, '0'));
+  latest := least("to", frontdesk.now() + coalesce(settings.booking_horizon, '2 years') + length_of);
+  if not asked.active or latest < earliest then
+    return;
+  end if;
+  return query
+    select tstzrange(s.starts_at, s.starts_at + length_of), r.id, r.name, s.starts_at at time zone zone,
+      case when available_slots.locale is not null then frontdesk.format_time(s.starts_at, zone, language) end
+    from crm.slot_starts(crm.resources_of(asked, resource), length_of, asked.buffer_before, asked.buffer_after, earliest, latest, step, ignoring) s
+    join crm.resources r on r.id = s.resource_id
+    order by s.starts_at, r.id;
+end
+$$;
+comment on function crm.available_slots(bigint, timestamptz, timestamptz, text, bigint, interval, interval, text, bigint) is
+  'as free_slots(), one row for a slot and resource, with the start on the clocks of timezone, and with a locale in words of that language. ignoring: an appointment that is to be moved';
+
+create or replace function crm.free_slots(
+  service bigint, "from" timestamptz = null, "to" timestamptz = null, timezone text = null, resource bigint = null,
+  step interval = '15 minutes') returns setof tstzrange
+stable language sql rows 100 set search_path = pg_catalog, pg_temp as $$
+  select distinct s.slot from crm.available_slots(service, "from", "to", timezone, resource, step) s order by 1
+$$;
+comment on function crm.free_slots(bigint, timestamptz, timestamptz, text, bigint, interval) is
+  'when a service can be had between two moments (default: the coming week), by this resource or by any: within business hours, with its buffers, counted in steps from each opening. '
+  'timezone: of the client, checked here, used by available_slots() for local times. At most 366 days';
+
+create or replace function crm.check_duration(duration interval) returns void
+immutable language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if duration not between '1 minute' and '31 days' then
+    raise exception using errcode = 'invalid_parameter_value', message = format('an appointment cannot last %s', duration),
+      hint = '1 minute to 31 days.';
+  end if;
+end
+$$;
+comment on function crm.check_duration(interval) is 'internal: raises when an appointment is too short or too long';
+
+create or replace function crm.local_time(moment timestamptz, timezone text) returns text
+stable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
+  select to_char(moment at time zone timezone, 'YYYY-MM-DD"T"HH24:MI:SS') || case when o.shift < 0 then '-' else '+' end
+    || to_char(make_interval(secs => abs(o.shift)), 'HH24:MI')
+  from (select extract(epoch from (moment at time zone timezone) - (moment at time zone 'UTC'))::float8) o (shift)
+$$;
+comment on function crm.local_time(timestamptz, text) is 'a moment on the clocks of a time zone as in ISO 8601, with its distance from UTC';
+
+create or replace function crm.next_slots(a crm.appointments, how_many int = 3) returns text
+stable language sql set search_path = pg_catalog, pg_temp as $$
+  select string_agg(crm.local_time(t.starts_at, (a).timezone), ', ' order by t.starts_at)
+  from (
+    select distinct s.starts_at
+    from crm.services v cross join lateral crm.slot_starts(crm.resources_of(v, (a).resource_id), (a).ends_at - (a).starts_at,
+      (a).buffer_before, (a).buffer_after, greatest((a).starts_at, frontdesk.now()),
+      greatest((a).starts_at, frontdesk.now()) + interval '14 days', interval '15 minutes', (a).id) s
+    where v.id = (a).service_id
+    order by s.starts_at limit how_many) t
+$$;
+comment on function crm.next_slots(crm.appointments, int) is 'internal: the next free starts for an appointment like this at its resource, on the client''s clock';
