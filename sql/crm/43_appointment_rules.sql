@@ -39,7 +39,7 @@ begin
   if not isfinite(a.starts_at) or not isfinite(a.ends_at) then
     raise exception using errcode = 'invalid_parameter_value', message = 'an appointment needs a time', hint = 'Infinity is none.';
   elsif a.ends_at <= a.starts_at then
-    raise exception using errcode = 'invalid_parameter_value', message = format('the appointment ends at %s, before it starts', a.ends_at),
+    raise exception using errcode = 'invalid_parameter_value', message = format('the appointment ends at %s, not after its start', a.ends_at),
       detail = format('It starts at %s.', a.starts_at);
   elsif a.starts_at < this_moment then
     raise exception using errcode = 'invalid_parameter_value', message = format('%s is in the past', a.starts_at),
@@ -150,6 +150,10 @@ begin
   perform crm.check_text('external_id', new.external_id, 1000, true);
   perform crm.check_text('the reason', new.status_reason, 2000);
   perform crm.check_text('custom_attributes', new.custom_attributes::text, 100000);
+  if jsonb_typeof(new.custom_attributes) <> 'object' then
+    raise exception using errcode = 'invalid_parameter_value', message = format('custom_attributes is of type %s', jsonb_typeof(new.custom_attributes)),
+      hint = 'It is a JSON object: {"floor": 3}.';
+  end if;
   if tg_op = 'INSERT' then
     if new.starts_at is null then
       raise exception using errcode = 'null_value_not_allowed', message = 'an appointment needs a start', hint = 'Give starts_at.';

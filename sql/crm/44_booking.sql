@@ -4,7 +4,8 @@ create or replace function crm.check_writable(account uuid) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if crm.current_user_id() is not null and account not in (select crm.my_accounts(true)) then
-    raise exception using errcode = 'insufficient_privilege', message = format('you may only read in account %s', account);
+    raise exception using errcode = 'insufficient_privilege', message = 'you may read in this account, not write',
+      detail = format('It is account %s, of which you are a viewer.', account);
   end if;
 end
 $$;

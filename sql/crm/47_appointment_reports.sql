@@ -67,10 +67,25 @@ $$;
 comment on function crm.ics_text(text) is 'internal: TEXT of RFC 5545, 3.3.11';
 
 create or replace function crm.ics_fold(line text) returns text
-immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
-  -- A line has at most 75 octets, and a character is not cut: as many characters as fit at their widest.
-  select regexp_replace(line, format('(.{%s})(?=.)', case when octet_length(line) = length(line) then 74
-    when line !~ '[\u0800-\U0010ffff]' then 37 when line !~ '[\U00010000-\U0010ffff]' then 24 else 18 end), E'\\1\r\n ', 'g')
+immutable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  octets bytea := convert_to(line, 'UTF8');
+  folded text := '';
+  at int := 1;
+  cut int;
+begin
+  -- A continuation begins with a space, which counts.
+  while length(octets) - at + 1 > 75 - (at > 1)::int loop
+    cut := at + 75 - (at > 1)::int;
+    -- Not within a character.
+    while get_byte(octets, cut - 1) & 192 = 128 loop
+      cut := cut - 1;
+    end loop;
+    folded := folded || convert_from(substring(octets from at for cut - at), 'UTF8') || E'\r\n ';
+    at := cut;
+  end loop;
+  return folded || convert_from(substring(octets from at), 'UTF8');
+end
 $$;
 comment on function crm.ics_fold(text) is 'internal: a content line of RFC 5545, 3.1, folded';
 

@@ -1,6 +1,7 @@
 //! Client tests: what an application sees of the extension in a live server. `cargo xtask test client` runs them.
 #![forbid(unsafe_code)]
 
+mod appointments;
 mod delivery;
 mod hostile;
 mod http;
@@ -8,5 +9,6 @@ mod life;
 mod limits;
 mod ordered;
 mod retry;
+mod scenarios;
 mod schedule;
 mod timer;

@@ -120,3 +120,17 @@ select frontdesk.unremind(name) from frontdesk.reminders order by name;
 select count(*) from frontdesk.timer;
 drop owned by desk_owner, desk_other;
 drop role desk_owner, desk_other;
+
+-- The event can carry what a function makes of the row, and a tenant of its own.
+create table call (id int primary key, at timestamptz, owner uuid, muted boolean default false);
+create function call_payload(c call) returns jsonb language sql as $$ select case when not c.muted then jsonb_build_object('call', c.id) end $$;
+create function not_a_payload(c call) returns text language sql as $$ select 'x' $$;
+select frontdesk.remind('call', 'at', '0', 'call.due', payload => 'not_a_payload(call)');
+select frontdesk.remind('call', 'at', '0', 'call.due', tenant_column => 'at');
+select frontdesk.remind('call', 'at', '0', 'call.due', tenant_column => 'owned_by');
+select frontdesk.remind('call', 'at', '0', 'call.due', tenant_column => 'owner', payload => 'call_payload(call)');
+insert into call values (1, now(), '00000000-0000-0000-0000-000000000001', true), (2, now(), '00000000-0000-0000-0000-000000000002', false);
+call await('call.due', 1);
+select tenant, record from frontdesk.event where type = 'call.due';
+select frontdesk.unremind('call.due 00:00:00');
+drop table call cascade;
