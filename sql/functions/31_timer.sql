@@ -194,7 +194,7 @@ begin
   values (name, source, source::text, at_column, (select a.attnum from pg_attribute a where a.attrelid = source and a.attname = at_column),
     keys, array(select a.attnum from unnest(keys) with ordinality k (key, n) join pg_attribute a on a.attrelid = source and a.attname = k.key order by k.n),
     "offset", frontdesk.database_timezone(), event, condition, late, expires,
-    tenant_column, payload)
+    tenant_column, payload::text)
   on conflict on constraint timer_rule_name_key do update
   set source = excluded.source, source_name = excluded.source_name, at_column = excluded.at_column, at_attnum = excluded.at_attnum,
     key_columns = excluded.key_columns, key_attnums = excluded.key_attnums, shift = excluded.shift, timezone = excluded.timezone,

@@ -12,7 +12,7 @@ begin
   return query select (q->>'n')::int, q->'row', q->'payload'
     from frontdesk.query_as((select c.relowner from pg_class c where c.oid = r.source),
       format('select jsonb_build_object(''n'', k.n, ''row'', to_jsonb(s)%s) from unnest($1, $2) with ordinality k (key, at, n) join %s s on %s where %s = k.at order by k.n',
-        ', ''payload'', ' || r.payload::regproc || '(s)', r.source, frontdesk.timer_match(r, 's', 'k.key'), frontdesk.timer_moment(r, 's')), keys, moments) q;
+        ', ''payload'', ' || r.payload::regprocedure::regproc || '(s)', r.source, frontdesk.timer_match(r, 's', 'k.key'), frontdesk.timer_moment(r, 's')), keys, moments) q;
 end
 $$;
 comment on function frontdesk.timer_rows(frontdesk.timer_rule, text[], timestamptz[]) is

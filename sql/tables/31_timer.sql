@@ -16,7 +16,7 @@ create table frontdesk.timer_rule (
   late text not null check (late in ('fire', 'skip')),
   expires interval check (expires > '0'),
   tenant_column name,
-  payload regprocedure,
+  payload text,
   filled_in text,
   problem text,
   created_at timestamptz not null default now()
@@ -25,7 +25,7 @@ comment on table frontdesk.timer_rule is 'rules of remind(): which event is emit
 comment on column frontdesk.timer_rule.timezone is 'of columns that have none, and of days and months in the offset';
 comment on column frontdesk.timer_rule.filled_in is 'the database whose rows have their timers: another one (a restored dump) makes them at its start';
 comment on column frontdesk.timer_rule.tenant_column is 'column whose value is the tenant of the event; null: as the table is watched';
-comment on column frontdesk.timer_rule.payload is 'function of a row that makes what the event carries; null: the row itself';
+comment on column frontdesk.timer_rule.payload is 'signature of a function of a row that makes what the event carries; null: the row itself. As text, because pg_upgrade takes no regprocedure';
 comment on column frontdesk.timer_rule.problem is 'why it emits nothing any more';
 
 create table frontdesk.timer (
