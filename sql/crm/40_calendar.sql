@@ -147,7 +147,10 @@ create or replace trigger touch before update on crm.resources for each row exec
 
 create or replace function crm.open_hours(resources bigint[], "from" timestamptz, "to" timestamptz)
 returns table (resource_id bigint, hours tstzmultirange)
-stable language sql set search_path = pg_catalog, pg_temp as $$
+stable language plpgsql rows 10 set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+  return query
   with asked as materialized (
     select r.id, r.account_id, coalesce(r.timezone, a.timezone) as zone,
       exists (select from crm.business_hours h where h.resource_id = r.id) as own
@@ -175,7 +178,8 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
       and d.day between coalesce(h.valid_from, '-infinity') and coalesce(h.valid_until, 'infinity')
     where d.exception is null)
   -- An hour that the clocks skip may end before it begins.
-  select s.id, range_agg(tstzrange(s.opens, greatest(s.opens, s.closes))) from spans s group by s.id
+  select s.id, range_agg(tstzrange(s.opens, greatest(s.opens, s.closes))) from spans s group by s.id;
+end
 $$;
 comment on function crm.open_hours(bigint[], timestamptz, timestamptz) is
   'when these resources are there between two moments (and up to a day around): business hours in the zone of each, less holidays, right when clocks change. A resource that is never there has no row';

@@ -40,18 +40,27 @@ comment on function crm.resources_of(crm.services, bigint) is 'internal: the act
 create or replace function crm.slot_starts(
   resources bigint[], duration interval, buffer_before interval, buffer_after interval,
   "from" timestamptz, "to" timestamptz, step interval, ignoring bigint = null) returns table (resource_id bigint, starts_at timestamptz)
-stable language sql set search_path = pg_catalog, pg_temp as $$
+stable language plpgsql rows 1000 set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+  -- In PL/pgSQL, for its plan is made once in a session.
+  return query
   with open as materialized (
     select h.resource_id, r.capacity, o as hours
     from crm.open_hours(resources, "from", "to") h join crm.resources r on r.id = h.resource_id cross join unnest(h.hours) o),
   -- A start is forbidden where the new appointment with its buffers would touch another with its own.
   busy as materialized (
-    select a.resource_id, a.seat,
-      range_agg(tstzrange(lower(a.blocked) - duration - buffer_after, upper(a.blocked) + buffer_before, '()')) as starts
-    from crm.appointments a
-    where a.live and a.resource_id = any (resources) and a.blocked && tstzrange("from" - buffer_before, "to" + buffer_after)
-      and a.id is distinct from ignoring
-    group by a.resource_id, a.seat),
+    select b.resource_id, b.seat,
+      range_agg(tstzrange(lower(t) - slot_starts.duration - slot_starts.buffer_after, upper(t) + slot_starts.buffer_before, '()')) as starts
+    from (
+      select a.resource_id, a.seat, range_agg(a.blocked) as taken from crm.appointments a
+      where a.live and a.resource_id = any (resources) and a.id is distinct from ignoring
+        and a.blocked && tstzrange("from" - slot_starts.buffer_before, "to" + slot_starts.buffer_after)
+        -- For the index: none lasts longer than a month, buffers included.
+        and a.starts_at between "from" - interval '40 days' and "to" + interval '2 days'
+      group by a.resource_id, a.seat) b
+    cross join unnest(b.taken) t
+    group by b.resource_id, b.seat),
   -- As long as one seat has no appointment at all, the others need not be looked at.
   seats as (
     select b.resource_id, b.starts from busy b
@@ -76,7 +85,8 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
   select distinct c.resource_id, s
   from counted c cross join lateral generate_series(
     c.opening + step * ceil(extract(epoch from c.first - c.opening) / extract(epoch from step))::float8, c.last, step) s
-  where c.first is not null
+  where c.first is not null;
+end
 $$;
 comment on function crm.slot_starts(bigint[], interval, interval, interval, timestamptz, timestamptz, interval, bigint) is
   'internal: every start between two moments at which one of these resources has a seat and its hours are long enough';

@@ -3,7 +3,7 @@ set client_min_messages = warning;
 \pset format unaligned
 \pset null ~
 \set SHOW_CONTEXT never
-select frontdesk.install_crm();
+do $$ begin perform frontdesk.install_crm(); end $$;
 -- A Monday.
 set frontdesk.fake_now = '2060-03-01 08:00:00Z';
 update crm.accounts set timezone = 'Europe/Madrid';
