@@ -2,6 +2,7 @@
 
 mod base;
 mod check;
+mod contact;
 mod fetch;
 mod knowledge;
 mod locale;

@@ -26,6 +26,8 @@ pub fn init() {
     // SAFETY: plain read.
     if unsafe { pg_sys::process_shared_preload_libraries_in_progress } {
         builder().load();
+        // What the postmaster has read, its children need not.
+        contact::preload();
     }
 }
 

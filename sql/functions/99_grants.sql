@@ -75,3 +75,11 @@ begin
   perform frontdesk.wake(reboot => true);
 end
 $$;
+
+-- They tell nothing and change nothing.
+grant execute on function
+  frontdesk.normalize_email(text, boolean),
+  frontdesk.normalize_phone(text, text, boolean),
+  frontdesk.normalize_handle(text, boolean),
+  frontdesk.clean_line(text)
+to public;
