@@ -142,6 +142,18 @@ $$;
 comment on function crm.protect(regclass, name) is
   'row level security for a table of yours with an account column, as the tables of the front desk have it: members read, those who may write write';
 
+create or replace function crm.protect_history(source regclass, account_column name = 'account_id') returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  execute format('alter table %s enable row level security', source);
+  if not exists (select from pg_policy where polrelid = source and polname = 'members_read') then
+    execute format('create policy members_read on %s for select using (%I in (select crm.my_accounts()))', source, account_column);
+  end if;
+end
+$$;
+comment on function crm.protect_history(regclass, name) is
+  'row level security for a table that members read and only triggers and functions of the owner (security definer) write';
+
 select crm.protect('crm.agents');
 
 alter table crm.accounts enable row level security;

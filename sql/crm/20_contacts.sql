@@ -37,19 +37,77 @@ create table if not exists crm.contacts (
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
   unique (account_id, id));
-comment on table crm.contacts is 'the address book: a person, with every way to reach him';
+comment on table crm.contacts is 'the address book: a person, with every way to reach him. An e-mail address, a telephone number, a handle belong to one contact';
 comment on column crm.contacts.email is 'in lower case';
 comment on column crm.contacts.phone is 'as in E.164: +14155550123';
 comment on column crm.contacts.whatsapp is 'as in E.164';
 comment on column crm.contacts.messenger is 'name or number of the profile; in lower case, without @ and address, as the other handles';
 comment on column crm.contacts.custom_attributes is 'what your business knows of a contact beyond these columns';
 comment on column crm.contacts.external_id is 'the id of this contact in another system';
-create index if not exists contacts_email_idx on crm.contacts (account_id, email) where email is not null;
-create index if not exists contacts_phone_idx on crm.contacts (account_id, phone) where phone is not null;
-create index if not exists contacts_whatsapp_idx on crm.contacts (account_id, whatsapp) where whatsapp is not null;
-create index if not exists contacts_messenger_idx on crm.contacts (account_id, messenger) where messenger is not null;
-create index if not exists contacts_instagram_idx on crm.contacts (account_id, instagram) where instagram is not null;
-create index if not exists contacts_telegram_idx on crm.contacts (account_id, telegram) where telegram is not null;
+create unique index if not exists contacts_email_key on crm.contacts (account_id, email) where email is not null;
+create unique index if not exists contacts_phone_key on crm.contacts (account_id, phone) where phone is not null;
+create unique index if not exists contacts_whatsapp_key on crm.contacts (account_id, whatsapp) where whatsapp is not null;
+create unique index if not exists contacts_messenger_key on crm.contacts (account_id, messenger) where messenger is not null;
+create unique index if not exists contacts_instagram_key on crm.contacts (account_id, instagram) where instagram is not null;
+create unique index if not exists contacts_telegram_key on crm.contacts (account_id, telegram) where telegram is not null;
 select crm.protect('crm.contacts');
 
+create or replace function crm.phone_number(phone text, account uuid, country text = null, strict boolean = true) returns text
+stable language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  home text;
+  number text;
+begin
+  if phone like '+%' then
+    return frontdesk.normalize_phone(phone, null, strict);
+  end if;
+  if country ~ '^[A-Za-z]{2}$' then
+    number := frontdesk.normalize_phone(phone, country, false);
+  end if;
+  if number is null then
+    select a.country into home from crm.accounts a where a.id = account;
+    number := frontdesk.normalize_phone(phone, home, false);
+  end if;
+  if number is null and phone ~ '^[1-9][0-9]{9,14}$' then
+    -- Digits that begin with a country code but without +, as WhatsApp writes them.
+    number := frontdesk.normalize_phone('+' || phone, null, false);
+  end if;
+  -- What is wrong is said of the number as it was given.
+  return coalesce(number, frontdesk.normalize_phone(phone, home, strict));
+end
+$$;
+comment on function crm.phone_number(text, uuid, text, boolean) is
+  'a telephone number as in E.164; country: of a number without country code, before the one of the account. An error says what is wrong; null where strict is false';
+
+create or replace function crm.phone_extension(phone text) returns jsonb
+immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
+  select jsonb_build_object('phone_extension', (regexp_match(phone, '(?:ext\.?|extension|x|#)\s*[:=]?\s*([0-9]{1,7})\s*$', 'i'))[1])
+$$;
+comment on function crm.phone_extension(text) is 'internal: what is dialled after the connection, which E.164 has no place for, as an attribute';
+
+create or replace function crm.normalize_contact() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  new.email := frontdesk.normalize_email(new.email);
+  if new.phone is not null then
+    if new.phone ~* '[x#]' then new.custom_attributes := new.custom_attributes || jsonb_strip_nulls(crm.phone_extension(new.phone)); end if;
+    new.phone := crm.phone_number(new.phone, new.account_id, new.country);
+  end if;
+  if new.whatsapp is not null then new.whatsapp := crm.phone_number(new.whatsapp, new.account_id, new.country); end if;
+  new.messenger := frontdesk.normalize_handle(new.messenger);
+  new.instagram := frontdesk.normalize_handle(new.instagram);
+  new.telegram := frontdesk.normalize_handle(new.telegram);
+  new.first_name := frontdesk.clean_line(new.first_name, 'first_name', 500);
+  new.last_name := frontdesk.clean_line(new.last_name, 'last_name', 500);
+  new.name := coalesce(frontdesk.clean_line(new.name, 'name', 500), nullif(concat_ws(' ', new.first_name, new.last_name), ''));
+  new.company := frontdesk.clean_line(new.company, 'company', 500);
+  new.external_id := frontdesk.clean_line(new.external_id, 'external_id', 200);
+  if new.consent then new.consent_at := coalesce(new.consent_at, frontdesk.now()); end if;
+  if new.timezone is not null then perform frontdesk.check_timezone(new.timezone); end if;
+  return new;
+end
+$$;
+comment on function crm.normalize_contact() is 'trigger: one spelling for every way to reach a contact, or an error that says what is wrong';
+
+create or replace trigger _normalize before insert or update on crm.contacts for each row execute function crm.normalize_contact();
 create or replace trigger touch before update on crm.contacts for each row execute function crm.touch();

@@ -1,4 +1,4 @@
--- Room 30, leads: the stages of a sale, the enquiries in them, and how they moved.
+-- Room 30, leads: the stages of a sale, and the enquiries in them. 31 moves them, 32 merges them, 33 finds and counts them.
 
 create table if not exists crm.lead_stages (
   account_id uuid not null references crm.accounts on delete cascade,
@@ -12,7 +12,7 @@ create table if not exists crm.lead_stages (
   primary key (account_id, name));
 comment on table crm.lead_stages is 'the way of a lead, one row for a stage; an account may change its own';
 comment on column crm.lead_stages.name is 'also the end of the event type: lead.qualified';
-comment on column crm.lead_stages.position is 'order of the stages; open ones before won and lost ones';
+comment on column crm.lead_stages.position is 'order of the stages';
 comment on column crm.lead_stages.probability is 'of winning a lead that is in this stage, 0 to 1';
 comment on column crm.lead_stages.kind is 'open, won or lost: only won is a conversion';
 comment on column crm.lead_stages.meta_event is 'event name for Meta''s Conversions API; null: nothing is sent';
@@ -22,7 +22,9 @@ select crm.protect('crm.lead_stages');
 create or replace function crm.seed_lead_stages(account uuid) returns void
 language sql security definer set search_path = pg_catalog, pg_temp as $$
   insert into crm.lead_stages (account_id, name, label, position, probability, kind, meta_event, meta_value)
-  select account, s.* from (values
+  select a.id, s.*
+  from crm.accounts a
+  cross join (values
     ('new', 'New', 10, 0.05, 'open', 'Lead', 5::numeric),
     ('contacted', 'Contacted', 20, 0.10, 'open', 'Contact', 25),
     ('qualified', 'Qualified', 30, 0.25, 'open', null, null),
@@ -31,9 +33,10 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
     ('won', 'Won', 60, 1, 'won', 'Purchase', 500),
     ('repeat', 'Repeat', 70, 1, 'won', 'Purchase', 750),
     ('lost', 'Lost', 80, 0, 'lost', null, null)) s
-  on conflict do nothing
+  -- One that has stages has chosen them.
+  where a.id = account and not exists (select from crm.lead_stages l where l.account_id = a.id)
 $$;
-comment on function crm.seed_lead_stages(uuid) is 'internal: the stages every account begins with';
+comment on function crm.seed_lead_stages(uuid) is 'internal: the stages an account begins with';
 
 create or replace function crm.account_added() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -44,8 +47,7 @@ end
 $$;
 comment on function crm.account_added() is 'trigger: a new account begins with the usual stages';
 create or replace trigger account_added after insert on crm.accounts for each row execute function crm.account_added();
--- Accounts that were there before; one that has stages has chosen them.
-select crm.seed_lead_stages(a.id) from crm.accounts a where not exists (select from crm.lead_stages s where s.account_id = a.id);
+select crm.seed_lead_stages(a.id) from crm.accounts a;
 
 create table if not exists crm.leads (
   id bigint generated always as identity primary key,
@@ -53,7 +55,7 @@ create table if not exists crm.leads (
   contact_id bigint,
   agent_id bigint,
   stage text not null default 'new',
-  stage_changed_at timestamptz not null default clock_timestamp(),
+  stage_changed_at timestamptz not null default frontdesk.now(),
   converted_at timestamptz,
   score numeric not null default 0,
   score_tier text,
@@ -109,7 +111,7 @@ create table if not exists crm.leads (
   session_id text,
   custom_attributes jsonb not null default '{}' check (jsonb_typeof(custom_attributes) = 'object'),
   touches int not null default 1,
-  last_touched_at timestamptz not null default clock_timestamp(),
+  last_touched_at timestamptz not null default frontdesk.now(),
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
   unique (account_id, id),
@@ -117,62 +119,86 @@ create table if not exists crm.leads (
   constraint leads_contact_fkey foreign key (account_id, contact_id) references crm.contacts (account_id, id) on delete set null (contact_id),
   constraint leads_agent_fkey foreign key (account_id, agent_id) references crm.agents (account_id, id) on delete set null (agent_id));
 comment on table crm.leads is 'an enquiry as it came in: who, for what, and from where';
+comment on column crm.leads.agent_id is 'who looks after it';
+comment on column crm.leads.stage_changed_at is 'since when it is in its stage';
+comment on column crm.leads.converted_at is 'when it was won; null while it is not';
+comment on column crm.leads.email is 'in lower case';
+comment on column crm.leads.phone is 'as in E.164: +14155550123';
+comment on column crm.leads.whatsapp is 'as in E.164';
+comment on column crm.leads.messenger is 'name or number of the profile; in lower case, without @ and address, as the other handles';
+comment on column crm.leads.service is 'what is asked for';
+comment on column crm.leads.budget is 'in the currency of the account';
+comment on column crm.leads.message is 'what the person wrote';
+comment on column crm.leads.notes is 'what you write';
+comment on column crm.leads.source is 'where it came from: website, meta_ads, whatsapp, a partner ...';
+comment on column crm.leads.page_url is 'the page with the form: event_source_url of Meta';
+comment on column crm.leads.client_reference is 'your number of this client';
+comment on column crm.leads.external_id is 'the id of this lead in another system';
+comment on column crm.leads.meta_lead_id is 'lead_id of a form on Facebook or Instagram';
+comment on column crm.leads.custom_attributes is 'what else came in';
+comment on column crm.leads.touches is 'how often it came in';
+
+create index if not exists leads_email_idx on crm.leads (account_id, email) where email is not null;
+create index if not exists leads_phone_idx on crm.leads (account_id, phone) where phone is not null;
+create index if not exists leads_whatsapp_idx on crm.leads (account_id, whatsapp) where whatsapp is not null;
+create index if not exists leads_messenger_idx on crm.leads (account_id, messenger) where messenger is not null;
+create index if not exists leads_instagram_idx on crm.leads (account_id, instagram) where instagram is not null;
+create index if not exists leads_telegram_idx on crm.leads (account_id, telegram) where telegram is not null;
+create index if not exists leads_meta_lead_idx on crm.leads (account_id, meta_lead_id) where meta_lead_id is not null;
+create index if not exists leads_external_idx on crm.leads (account_id, external_id) where external_id is not null;
+create index if not exists leads_client_reference_idx on crm.leads (account_id, client_reference) where client_reference is not null;
+create index if not exists leads_contact_idx on crm.leads (contact_id) where contact_id is not null;
+create index if not exists leads_created_idx on crm.leads (account_id, created_at);
+create index if not exists leads_stage_idx on crm.leads (account_id, stage);
 select crm.protect('crm.leads');
 
-create or replace trigger touch before update on crm.leads for each row execute function crm.touch();
-
-create table if not exists crm.lead_status_history (
-  id bigint generated always as identity primary key,
-  account_id uuid not null references crm.accounts on delete cascade,
-  lead_id bigint not null,
-  old_stage text,
-  new_stage text not null,
-  changed_at timestamptz not null default clock_timestamp(),
-  changed_by text not null,
-  reason text,
-  time_in_stage interval,
-  foreign key (account_id, lead_id) references crm.leads (account_id, id) on delete cascade);
-select crm.protect('crm.lead_status_history');
-
-create or replace function crm.set_lead_stage(lead_id bigint, stage text, reason text = null) returns crm.leads
+create or replace function crm.normalize_lead() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  result crm.leads;
 begin
-  update crm.leads l set stage = set_lead_stage.stage where l.id = set_lead_stage.lead_id returning * into result;
-  return result;
-end
-$$;
-comment on function crm.set_lead_stage(bigint, text, text) is 'move a lead to another stage';
-
-create or replace function crm.contact_of_lead(lead_id bigint) returns bigint
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  found bigint;
-begin
-  select contact_id into found from crm.leads l where l.id = lead_id;
-  if found is null then
-    insert into crm.contacts (account_id, name, email, phone)
-    select account_id, name, email, phone from crm.leads l where l.id = lead_id returning id into found;
-    update crm.leads l set contact_id = found where l.id = lead_id;
+  new.email := frontdesk.normalize_email(new.email);
+  if new.phone is not null then
+    if new.phone ~* '[x#]' then new.custom_attributes := new.custom_attributes || jsonb_strip_nulls(crm.phone_extension(new.phone)); end if;
+    new.phone := case when new.phone like '+%' then frontdesk.normalize_phone(new.phone)
+      else crm.phone_number(new.phone, new.account_id, new.country) end;
   end if;
-  return found;
+  if new.whatsapp is not null then
+    new.whatsapp := crm.phone_number(new.whatsapp, new.account_id, new.country);
+  end if;
+  new.messenger := frontdesk.normalize_handle(new.messenger);
+  new.instagram := frontdesk.normalize_handle(new.instagram);
+  new.telegram := frontdesk.normalize_handle(new.telegram);
+  new.first_name := frontdesk.clean_line(new.first_name, 'first_name', 500);
+  new.last_name := frontdesk.clean_line(new.last_name, 'last_name', 500);
+  new.name := frontdesk.clean_line(new.name, 'name', 500);
+  if new.name is null then
+    new.name := nullif(concat_ws(' ', new.first_name, new.last_name), '');
+  end if;
+  new.company := frontdesk.clean_line(new.company, 'company', 500);
+  new.service := frontdesk.clean_line(new.service, 'service', 500);
+  new.country := frontdesk.clean_line(new.country, 'country', 200);
+  new.region := frontdesk.clean_line(new.region, 'region', 200);
+  new.city := frontdesk.clean_line(new.city, 'city', 200);
+  new.postal_code := frontdesk.clean_line(new.postal_code, 'postal_code', 50);
+  new.source := frontdesk.clean_line(new.source, 'source', 200);
+  new.client_reference := frontdesk.clean_line(new.client_reference, 'client_reference', 200);
+  new.external_id := frontdesk.clean_line(new.external_id, 'external_id', 200);
+  new.meta_lead_id := frontdesk.clean_line(new.meta_lead_id, 'meta_lead_id', 200);
+  if new.consent and new.consent_at is null then
+    new.consent_at := frontdesk.now();
+  end if;
+  if new.timezone is not null then
+    perform frontdesk.check_timezone(new.timezone);
+  end if;
+  return new;
 end
 $$;
-comment on function crm.contact_of_lead(bigint) is 'the contact a lead belongs to: found by his channels, or made';
+comment on function crm.normalize_lead() is
+  'trigger: one spelling for every way to reach a lead, or an error that says what is wrong. Its name is first in the alphabet, so that other triggers see the row so';
 
-create or replace function crm.upsert_lead(lead jsonb) returns crm.leads
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  result crm.leads;
-begin
-  insert into crm.leads (account_id, name, email, phone, service)
-  values (crm.use_account((lead->>'account_id')::uuid), lead->>'name', lead->>'email', lead->>'phone', lead->>'service')
-  returning * into result;
-  return result;
-end
-$$;
-comment on function crm.upsert_lead(jsonb) is 'an enquiry came in: a new lead, or one more touch of the same';
+create or replace trigger _normalize before insert or update of email, phone, whatsapp, messenger, instagram, telegram, name, first_name,
+    last_name, company, service, country, region, city, postal_code, source, client_reference, external_id, meta_lead_id, consent, timezone
+  on crm.leads for each row execute function crm.normalize_lead();
+create or replace trigger touch before update on crm.leads for each row execute function crm.touch();
 
 do $$
 begin

@@ -18,7 +18,8 @@ comment on function frontdesk.normalize_handle(text, boolean) is
   'the name of a profile on Instagram, Messenger or Telegram in lower case, without @ and without the address of the site; null for nothing. '
   'What cannot be one is an error of SQLSTATE 22023; null where strict is false';
 
-create or replace function frontdesk.clean_line(value text) returns text
+create or replace function frontdesk.clean_line(value text, field text = 'text', longest int = 1000) returns text
 immutable strict parallel safe language c as 'MODULE_PATHNAME', 'clean_line_wrapper';
-comment on function frontdesk.clean_line(text) is
-  'one line of text: line breaks and control characters are spaces, runs of them one space, none at the ends; null for nothing';
+comment on function frontdesk.clean_line(text, text, int) is
+  'one line of text: line breaks and control characters are spaces, runs of them one space, none at the ends; null for nothing. '
+  'Longer than that many characters (0: any) is an error of SQLSTATE 22001 that names the field';

@@ -81,5 +81,5 @@ grant execute on function
   frontdesk.normalize_email(text, boolean),
   frontdesk.normalize_phone(text, text, boolean),
   frontdesk.normalize_handle(text, boolean),
-  frontdesk.clean_line(text)
+  frontdesk.clean_line(text, text, int)
 to public;

@@ -1,11 +1,9 @@
 //! Ways to reach people, in one spelling each.
 
-use std::borrow::Cow;
-
 use contact::ContactError;
 use pgrx::prelude::*;
 
-use crate::error::invalid;
+use crate::error::{invalid, raise};
 
 #[pg_extern(sql = false)]
 fn normalize_email(email: Option<&str>, strict: Option<bool>) -> Option<String> {
@@ -22,9 +20,20 @@ fn normalize_handle(handle: Option<&str>, strict: Option<bool>) -> Option<String
     judged(contact::normalize_handle(handle?), strict)
 }
 
+/// `longest` is in characters, for there is no line that long; 0 for any.
 #[pg_extern(sql = false)]
-fn clean_line(value: &str) -> Option<String> {
-    contact::clean_line(value).map(Cow::into_owned)
+fn clean_line(value: &str, field: &str, longest: i32) -> Option<String> {
+    let line = contact::clean_line(value)?;
+    let longest = usize::try_from(longest).unwrap_or(0);
+    if longest > 0 && line.len() > longest && line.chars().count() > longest {
+        raise(
+            PgSqlErrorCode::ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
+            format!("{field} is longer than {longest} characters"),
+            Some(format!("It has {}.", line.chars().count())),
+            Some("Shorten it, or put it where long text belongs.".into()),
+        );
+    }
+    Some(line.into_owned())
 }
 
 fn judged<T>(result: Result<Option<T>, ContactError>, strict: Option<bool>) -> Option<T> {

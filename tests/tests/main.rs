@@ -5,6 +5,7 @@ mod appointments;
 mod delivery;
 mod hostile;
 mod http;
+mod leads;
 mod life;
 mod limits;
 mod ordered;

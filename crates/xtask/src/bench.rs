@@ -1,5 +1,6 @@
 //! `cargo xtask bench [name] [options]`: the figures of `docs/benchmarks.md`.
 
+pub mod crm;
 pub mod delivery;
 pub mod pgbench;
 pub mod schedule;
@@ -14,7 +15,7 @@ use crate::{install, postgres::Postgres};
 type Bench = fn(&Postgres, &[String]) -> Result<()>;
 
 /// Every bench by name.
-const BENCHES: [(&str, Bench); 2] = [("delivery", delivery::run), ("schedule", schedule::run)];
+const BENCHES: [(&str, Bench); 3] = [("crm", crm::run), ("delivery", delivery::run), ("schedule", schedule::run)];
 
 /// Runs one bench, or all. Tables go to stdout, progress to stderr.
 pub fn run(postgres: &Postgres, name: Option<&str>, options: &[String]) -> Result<()> {

@@ -1,0 +1,49 @@
+//! `cargo xtask bench crm`: the business in SQL. Rows that others add are files below this one.
+
+mod leads;
+mod seed;
+
+use anyhow::Result;
+
+use super::server::{self, DATABASE};
+use super::table::Table;
+use crate::cluster::Cluster;
+use crate::postgres::Postgres;
+
+/// What a row of the table needs.
+pub struct Scene<'a> {
+    pub cluster: &'a Cluster,
+    /// A tenth of the rows and of the time: to see that it works.
+    pub quick: bool,
+}
+
+impl Scene<'_> {
+    /// The last line of the last answer.
+    pub fn sql(&self, text: &str) -> Result<String> {
+        let answer = self.cluster.psql(DATABASE, text)?;
+        Ok(answer.lines().last().unwrap_or_default().to_string())
+    }
+
+    pub fn scaled(&self, full: u64) -> u64 {
+        if self.quick { full / 10 } else { full }
+    }
+}
+
+/// One part of the bench: measures, and adds its rows.
+type Part = fn(&Scene, &mut Table) -> Result<()>;
+
+const PARTS: [(&str, Part); 2] = [("insert", leads::insert), ("search", leads::search)];
+
+pub fn run(postgres: &Postgres, options: &[String]) -> Result<()> {
+    let quick = options.iter().any(|option| option == "--quick");
+    let named: Vec<&str> = options.iter().map(String::as_str).filter(|option| !option.starts_with("--")).collect();
+    let mut table = Table::new(&["what", "measured", "at least"]);
+    for (name, part) in PARTS.iter().filter(|(name, _)| named.is_empty() || named.contains(name)) {
+        eprintln!("    {name}");
+        let cluster = server::start(postgres, &[("shared_buffers", "1GB"), ("max_wal_size", "8GB")])?;
+        cluster.psql(DATABASE, "select frontdesk.install_crm()")?;
+        part(&Scene { cluster: &cluster, quick }, &mut table)?;
+    }
+    table.print();
+    Ok(())
+}
