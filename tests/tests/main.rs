@@ -8,6 +8,7 @@ mod http;
 mod leads;
 mod life;
 mod limits;
+mod meta;
 mod ordered;
 mod retry;
 mod scenarios;
