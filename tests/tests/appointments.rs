@@ -42,8 +42,8 @@ fn booked_reminded_moved_reminded_again_and_missed() {
         desk.wait(&format!("frontdesk.now() = '{moment}'"));
     };
 
-    let id: i64 =
-        desk.get("select id from crm.book_appointment(contact => 1, service => 1, starts_at => '2027-03-03T09:00:00Z')");
+    let id: i64 = desk
+        .get("select id from crm.book_appointment(contact => 1, service => 1, starts_at => '2027-03-03T09:00:00Z')");
     let created = told(&["created"]);
     assert_eq!(created["name"], "Ana");
     assert_eq!(created["local_starts_at"], "2027-03-03T10:00:00+01:00");
@@ -141,10 +141,7 @@ fn half_of_them(database: &Database, outcomes: Vec<Result<i64, postgres::Error>>
         assert_eq!(*error.code(), SqlState::EXCLUSION_VIOLATION, "{error}");
         assert!(error.detail().unwrap_or_default().starts_with("The next free slots: "), "{:?}", error.detail());
     }
-    assert_eq!(
-        database.get::<i64>("select deadlocks from pg_stat_database where datname = current_database()"),
-        0
-    );
+    assert_eq!(database.get::<i64>("select deadlocks from pg_stat_database where datname = current_database()"), 0);
     assert_eq!(database.count("frontdesk.event where type = 'appointment.created'"), 100);
 }
 
@@ -155,7 +152,10 @@ fn two_hundred_sessions_book_a_hundred_slots() {
         &database,
         (0..200)
             .map(|n| {
-                format!("select id from crm.book_appointment(contact => 1, service => 1, starts_at => slot({}))", n % 100)
+                format!(
+                    "select id from crm.book_appointment(contact => 1, service => 1, starts_at => slot({}))",
+                    n % 100
+                )
             })
             .collect(),
     );
@@ -170,7 +170,10 @@ fn two_hundred_sessions_book_whoever_is_free() {
         &database,
         (0..200)
             .map(|n| {
-                format!("select id from crm.book_appointment(contact => 1, service => 1, starts_at => slot({}))", n % 10)
+                format!(
+                    "select id from crm.book_appointment(contact => 1, service => 1, starts_at => slot({}))",
+                    n % 10
+                )
             })
             .collect(),
     );

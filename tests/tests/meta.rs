@@ -41,7 +41,9 @@ fn a_lead_arrives_at_meta_as_meta_wants_it() {
     let created: i64 = desk.get("select floor(extract(epoch from created_at))::bigint from crm.leads");
     assert_eq!(event["event_time"], Value::from(created));
     // Each stage once, however often the row is written.
-    desk.run("update crm.leads set stage = 'won'; update crm.leads set notes = 'x'; update crm.leads set stage = 'won'");
+    desk.run(
+        "update crm.leads set stage = 'won'; update crm.leads set notes = 'x'; update crm.leads set stage = 'won'",
+    );
     let came = desk.await_requests("/graph/v26.0/42/events", 2);
     let second = &serde_json::from_str::<Value>(&came[1].body).unwrap()["data"][0];
     assert_eq!((&second["event_name"], &second["custom_data"]["value"]), (&json!("Purchase"), &json!(500)));
@@ -83,7 +85,9 @@ fn an_error_about_the_event_is_a_dead_letter_at_once_and_the_token_is_nowhere() 
 #[test]
 fn an_error_of_metas_own_is_tried_again() {
     let desk = desk_with_pixel("/fail-first/1/meta");
-    desk.run(r#"select frontdesk.alter_endpoint('meta-42', retry => '{"delays": ["50ms"], "final": {"status": 400}}')"#);
+    desk.run(
+        r#"select frontdesk.alter_endpoint('meta-42', retry => '{"delays": ["50ms"], "final": {"status": 400}}')"#,
+    );
     desk.run("insert into crm.leads (name, email) values ('Mary', 'mary@example.com')");
     let came = desk.await_requests("/fail-first/1/meta/v26.0/42/events", 2);
     let id = |n: usize| body(&came[n])["data"][0]["event_id"].clone();
@@ -105,7 +109,10 @@ fn what_an_outage_made_too_old_is_not_sent() {
     desk.wait("(select count(*) = 1 from frontdesk.dead_letters)");
     let reason: String = desk.get("select reason from frontdesk.dead_letters");
     assert!(reason.starts_with("expired: "), "{reason}");
-    assert_eq!(desk.get::<String>("select l.name from frontdesk.dead_letters d join crm.leads l on l.id::text = d.key"), "Old");
+    assert_eq!(
+        desk.get::<String>("select l.name from frontdesk.dead_letters d join crm.leads l on l.id::text = d.key"),
+        "Old"
+    );
 }
 
 #[test]

@@ -142,9 +142,7 @@ impl Place<'_> {
     }
 
     fn contains(&self, operand: &Value) -> String {
-        let array = |part: &Value| {
-            format!("({} and {} @> {})", self.is_a("array"), self.json, json_literal(part))
-        };
+        let array = |part: &Value| format!("({} and {} @> {})", self.is_a("array"), self.json, json_literal(part));
         match operand {
             Value::String(part) => format!(
                 "({} and strpos({} collate \"C\", {}) > 0) or {}",
@@ -238,7 +236,10 @@ mod tests {
     fn nothing_escapes_its_quotes() {
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal("\\'"), " E'\\\\'''");
-        assert_eq!(compiled(json!({"a\"b\\.0": {"$exists": true}})), "((m #>  E'{\"a\\\\\"b\\\\\\\\\",\"0\"}') is not null)");
+        assert_eq!(
+            compiled(json!({"a\"b\\.0": {"$exists": true}})),
+            "((m #>  E'{\"a\\\\\"b\\\\\\\\\",\"0\"}') is not null)"
+        );
     }
 
     #[test]
