@@ -13,9 +13,25 @@ fn say(moment: &str, zone: &str, tag: &str, style: Style) -> String {
 }
 
 #[test]
-fn the_same_moment_in_eight_languages() {
-    let full = |tag| say("2026-11-13T16:00:00Z", "America/Mexico_City", tag, Style::Full);
-    assert_eq!(full("en"), "Friday, November 13, 2026 at 10:00 AM");
+fn one_moment_in_many_languages() {
+    for (tag, text) in [
+        ("en", "Friday, November 13, 2026 at 10:00 AM"),
+        ("en-GB", "Friday, 13 November 2026 at 10:00"),
+        ("es", "viernes, 13 de noviembre de 2026 a las 10:00"),
+        ("es-MX", "viernes, 13 de noviembre de 2026 a las 10:00 a.m."),
+        ("de", "Freitag, 13. November 2026 um 10:00"),
+        ("fr", "vendredi 13 novembre 2026 à 10:00"),
+        ("pt", "sexta-feira, 13 de novembro de 2026 às 10:00"),
+        ("nl", "vrijdag 13 november 2026 om 10:00"),
+        ("it", "venerdì 13 novembre 2026 alle ore 10:00"),
+        ("ja", "2026年11月13日金曜日 10:00"),
+    ] {
+        assert_eq!(say("2026-11-13T16:00:00Z", "America/Mexico_City", tag, Style::Full), text, "{tag}");
+    }
+    let english = |style| say("2026-11-13T16:00:00Z", "America/Mexico_City", "en", style);
+    assert_eq!(english(Style::Date), "Friday, November 13, 2026");
+    assert_eq!(english(Style::Time), "10:00 AM");
+    assert_eq!(english(Style::Short), "11/13/26, 10:00 AM");
 }
 
 #[test]
