@@ -179,6 +179,8 @@ begin
   execute format('grant select, insert, update, delete on all tables in schema crm to %s', role);
   execute format('revoke insert, update, delete on crm.installation, crm.member_roles, crm.account_members, crm.accounts from %s', role);
   execute format('grant update on crm.accounts to %s', role);
+  -- upsert_lead() takes the number of a lead before it has the row.
+  execute format('grant usage on all sequences in schema crm to %s', role);
   execute format('grant execute on all functions in schema crm to %s', role);
 end
 $$;
