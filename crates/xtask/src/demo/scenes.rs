@@ -1,18 +1,22 @@
 //! The scenes, in order.
 
+mod agent;
 mod back_again;
 mod crash;
 mod dead_receiver;
 mod first_webhook;
+mod front_desk;
 mod job;
 mod night;
+mod no_show;
+mod reminded;
 mod reminder;
 mod retry;
 mod rollback;
 
 use super::Scene;
 
-pub const SCENES: [Scene; 9] = [
+pub const SCENES: [Scene; 13] = [
     Scene {
         title: "A row changes, a signed webhook arrives",
         about: "Three statements: the extension, where events go, which table has them. The receiver gets the secret that \
@@ -58,5 +62,27 @@ pub const SCENES: [Scene; 9] = [
         title: "The dead receiver is back",
         about: "Its events have waited in the log, at the cost of one row and its few failed attempts.",
         play: back_again::play,
+    },
+    Scene {
+        title: "A front desk in one statement",
+        about: "Accounts, leads, appointments, reminders, agents: ordinary tables of yours, on what the other scenes showed. \
+                Somebody fills in a form, and writes again.",
+        play: front_desk::play,
+    },
+    Scene {
+        title: "An AI agent books",
+        about: "A model gets tools as JSON Schemas and calls them by name. Its mistakes come back as words that it understands; \
+                who the client is comes from the channel, not from the model.",
+        play: agent::play,
+    },
+    Scene {
+        title: "Reminded, moved, and reminded again",
+        about: "Reminders are timers. Nothing polls, and they move with the appointment.",
+        play: reminded::play,
+    },
+    Scene {
+        title: "The client does not come",
+        about: "Half an hour after the end somebody asks whether he came.",
+        play: no_show::play,
     },
 ];

@@ -1,9 +1,9 @@
 //! What the scenes play on: a server, its receivers, and the means to run SQL that is shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -13,10 +13,15 @@ use super::transcript::Transcript;
 use crate::cluster::{Cluster, ClusterOptions, port};
 use crate::{account, postgres::Postgres, receiver::Receiver};
 
-pub const DATABASE: &str = "demo";
+/// Where the first scenes play.
+const DATABASE: &str = "demo";
+/// Seconds that the clock of a later scene may be ahead: webhooks carry its time.
+const AHEAD: &str = "2000000";
 
 pub struct Stage {
     pub cluster: Cluster,
+    /// Where the scene plays.
+    pub database: &'static str,
     pub out: Transcript,
     pub numbers: Numbers,
     /// Its receiver is started long after the endpoint was added.
@@ -38,7 +43,32 @@ impl Stage {
         let (out, numbers) = (Transcript::to_stdout(), Numbers::default());
         out.heading(&format!("pg_frontdesk on PostgreSQL {}", postgres.version));
         out.about("A throw-away server and webhook receivers on loopback. Everything is gone when this ends.");
-        Ok(Stage { cluster, out, numbers, partner_secret: String::new(), desks: BTreeMap::new() })
+        Ok(Stage { cluster, database: DATABASE, out, numbers, partner_secret: String::new(), desks: BTreeMap::new() })
+    }
+
+    /// The story goes on in a new database.
+    pub fn move_to(&mut self, database: &'static str) -> Result<()> {
+        self.cluster.psql("postgres", &format!("create database {database}"))?;
+        self.database = database;
+        self.out.action(&format!("a new database, {database}"));
+        Ok(())
+    }
+
+    /// The clock of this database shows `moment` from now on; its engine begins anew with it.
+    pub fn set_clock(&self, moment: &str, in_words: &str) -> Result<()> {
+        self.out.action(&format!("the clock is set to {in_words}"));
+        let engine = "select coalesce(max(pid), 0) from frontdesk.engine_slot()";
+        let before = self.ask(engine)?;
+        self.ask(&format!("alter database {} set frontdesk.fake_now = '{moment}'", self.database))?;
+        self.ask("select pg_terminate_backend(pid) from frontdesk.engine_slot()")?;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while [before.as_str(), "0"].contains(&self.ask(engine)?.as_str()) {
+            if Instant::now() > deadline {
+                bail!("the engine did not come back");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     /// Shows a statement, runs it, shows what psql printed.
@@ -58,7 +88,7 @@ impl Stage {
 
     /// A question that the story does not need: only for checking and measuring.
     pub fn ask(&self, sql: &str) -> Result<String> {
-        self.cluster.psql(DATABASE, sql)
+        self.cluster.psql(self.database, sql)
     }
 
     /// Where the receiver of an endpoint listens, or will.
@@ -76,7 +106,8 @@ impl Stage {
         let address = self.address(endpoint)?;
         self.out
             .action(&format!("the receiver of {endpoint} starts on {address}; what does not verify is answered 401"));
-        let options = ["--verify", "--listen", &address.to_string(), "--secret", secret];
+        let listen = address.to_string();
+        let options = ["--verify", "--tolerance", AHEAD, "--listen", &listen, "--secret", secret];
         let receiver = Some(Receiver::start(&options)?);
         self.desks.insert(endpoint, Desk { address, receiver });
         Ok(())
@@ -95,6 +126,21 @@ impl Stage {
     /// Waits until the endpoint's receiver has answered `wanted` different webhooks with 2xx; returns how many by then.
     pub fn await_accepted(&self, endpoint: &str, wanted: u64, patience: Duration) -> Result<u64> {
         self.receiver(endpoint)?.wait_for("accepted_ids", wanted, patience)
+    }
+
+    /// Waits until the endpoint's receiver has `n` different webhooks of a type, and returns the last of them; an error without.
+    pub fn await_type(&self, endpoint: &str, kind: &str, n: usize) -> Result<Value> {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        loop {
+            let records = self.last(endpoint, 100)?;
+            let of_kind: Vec<&Value> = records.iter().filter(|record| event_type(record) == kind).collect();
+            let ids: BTreeSet<Option<&str>> = of_kind.iter().map(|record| record["webhook-id"].as_str()).collect();
+            match of_kind.last() {
+                Some(last) if ids.len() >= n => return Ok((*last).clone()),
+                _ if Instant::now() > deadline => bail!("{} of {n} webhooks {kind} came to {endpoint}", ids.len()),
+                _ => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
     }
 
     /// The last requests to an endpoint, oldest first.
@@ -133,12 +179,19 @@ impl Stage {
 
     fn shown(&self, sql: &str, options: &[&str]) -> Result<String> {
         self.out.sql(sql);
-        let mut command = self.cluster.client("psql", DATABASE);
+        let mut command = self.cluster.client("psql", self.database);
         command.args(["-X", "-v", "ON_ERROR_STOP=1"]).args(options).args(["-f", "-"]);
         let text = piped(&mut command, sql)?;
         self.out.output(&without_void(&text));
         Ok(text.trim().to_string())
     }
+}
+
+/// `type` in the body of a request.
+pub fn event_type(record: &Value) -> String {
+    let body = record["body"].as_str().unwrap_or_default();
+    let body = serde_json::from_str::<Value>(body).unwrap_or_default();
+    body["type"].as_str().unwrap_or_default().to_string()
 }
 
 /// What a command prints on both streams when it is given `input`; an error with that when it fails.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::demo::stage::Stage;
+use crate::demo::stage::{Stage, event_type};
 use crate::demo::{latency, numbers::grouped};
 
 const SINGLE_INSERTS: u64 = 100;
@@ -48,10 +48,4 @@ pub fn single_inserts(count: u64) -> String {
         "do $$ begin\n  for i in 1..{count} loop\n    insert into leads (name) values ('lead ' || i);\n    commit;\n    \
          perform pg_sleep(0.005);\n  end loop;\nend $$;"
     )
-}
-
-fn event_type(record: &serde_json::Value) -> String {
-    let body = record["body"].as_str().unwrap_or_default();
-    let body = serde_json::from_str::<serde_json::Value>(body).unwrap_or_default();
-    body["type"].as_str().unwrap_or_default().to_string()
 }
