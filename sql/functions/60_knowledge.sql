@@ -16,3 +16,156 @@ immutable parallel safe language sql set search_path = pg_catalog, frontdesk, pg
 $$;
 comment on function frontdesk.compile_filter(jsonb, text) is
   'a filter as a predicate of SQL over this jsonb column (metadata, d.metadata), for a WHERE of yours: it answers as filter_matches() does, never raises whatever the column holds, and lets a GIN index find what is equal. $regex is refused';
+
+create or replace function frontdesk.search_columns(
+  source regclass, embedding_column name, content_column name, metadata_column name, config regconfig,
+  out name name, out halves boolean, out dimensions int, out words text, out words_column name, out metadata text, out shown text)
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  c record;
+  texts name[];
+  jsons name[];
+  vectors name[];
+  shown_columns text[];
+begin
+  for c in
+    select a.attname, a.atttypid::regtype as type, a.atttypid in ('text'::regtype, 'varchar'::regtype) as is_text
+    from pg_attribute a where a.attrelid = source and a.attnum > 0 and not a.attisdropped order by a.attnum
+  loop
+    if c.type in ('@extschema:vector@.vector'::regtype, '@extschema:vector@.halfvec'::regtype) then
+      vectors := vectors || c.attname;
+    elsif c.type = 'tsvector'::regtype then
+      words_column := coalesce(words_column, case when content_column is null or content_column = c.attname then c.attname end);
+    else
+      shown_columns := shown_columns || quote_ident(c.attname);
+      if c.type = 'jsonb'::regtype then jsons := jsons || c.attname; end if;
+      if c.is_text then texts := texts || c.attname; end if;
+    end if;
+  end loop;
+  if content_column is not null and not content_column = any (coalesce(texts, '{}') || coalesce(words_column, '')) then
+    raise exception using errcode = 'undefined_column', message = format('%s has no column %I of type text or tsvector', source, content_column);
+  end if;
+  if metadata_column is not null and not metadata_column = any (coalesce(jsons, '{}')) then
+    raise exception using errcode = 'undefined_column', message = format('%s has no column %I of type jsonb', source, metadata_column);
+  end if;
+  words := case when words_column is not null then format('d.%I', words_column)
+                when coalesce(content_column, case when 'content' = any (texts) then 'content' when cardinality(texts) = 1 then texts[1] end) is not null
+                then format('to_tsvector(%L::regconfig, d.%I)', config, coalesce(content_column, case when 'content' = any (texts) then 'content' else texts[1] end)) end;
+  metadata := format('d.%I', coalesce(metadata_column, case when 'metadata' = any (jsons) then 'metadata' when cardinality(jsons) = 1 then jsons[1] end));
+  shown := (select string_agg('d.' || s.name, ', ') from unnest(shown_columns) s (name));
+  -- A table without vectors can be searched by its words.
+  if vectors is not null or embedding_column is not null or words is null then
+    select v.name, v.halves, v.dimensions into name, halves, dimensions from frontdesk.vector_column(source, embedding_column) v;
+  end if;
+end
+$$;
+comment on function frontdesk.search_columns(regclass, name, name, name, regconfig) is 'internal: which columns of a table search_documents() works with';
+
+create or replace function frontdesk.search_filter(source regclass, filter jsonb, metadata text) returns text
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  if filter is null or filter = '{}' then
+    return null;
+  end if;
+  if metadata is null then
+    raise exception using errcode = 'undefined_column', message = format('%s has no column of type jsonb that is meant by the filter', source),
+      hint = 'Name it: metadata_column => ...';
+  end if;
+  return frontdesk.filter_predicate(filter, metadata, true);
+end
+$$;
+comment on function frontdesk.search_filter(regclass, jsonb, text) is 'internal: the predicate of a filter over a row d';
+
+create or replace function frontdesk.search_documents(
+  source regclass, query_embedding @extschema:vector@.vector = null, query text = null, filter jsonb = null, count int = 10,
+  threshold float8 = null, embedding_column name = null, content_column name = null, metadata_column name = null,
+  config regconfig = null)
+returns table (id text, similarity float8, score float8, document jsonb)
+stable rows 10 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  words_config regconfig := coalesce(config, get_current_ts_config());
+  c record;
+  condition text;
+  keys text[];
+  depth int;
+  given int := @extschema:vector@.vector_dims(query_embedding);
+begin
+  c := frontdesk.search_columns(source, embedding_column, content_column, metadata_column, words_config);
+  perform frontdesk.check_search(source::text, query_embedding, array[coalesce(c.dimensions, given)], search_documents.count, threshold);
+  if query !~ '\S' then query := null; end if;
+  if query is null and query_embedding is null then
+    raise exception using errcode = 'null_value_not_allowed', message = 'neither a query nor an embedding is given';
+  end if;
+  if query is not null and c.words is null then
+    raise exception using errcode = 'undefined_column', message = format('%s has no column whose words could be searched', source),
+      hint = 'Name one of type text or tsvector: content_column => ...';
+  end if;
+  if query_embedding is not null and c.name is null then
+    perform frontdesk.vector_column(source, null);
+  end if;
+  condition := frontdesk.search_filter(source, filter, c.metadata);
+  keys := frontdesk.key_columns(source);
+  depth := case when query is null or query_embedding is null then search_documents.count
+                else least(greatest(4 * search_documents.count, 40), 10000) end;
+  return query execute format(
+    'with found as materialized (
+       select n.home, n.place, n.position
+       from frontdesk.find_nearest(%1$L, %2$L, $1, null, %3$L, %4$L, $3, %5$L, $5) with ordinality n (home, place, distance, way, position)
+       where $1 is not null
+       union all
+       select w.home, w.place, w.position
+       from frontdesk.find_words(%1$L, %6$L, %7$L, $2, %8$L, null, %3$L, $3, %5$L) with ordinality w (home, place, rank, position)
+       where $2 is not null
+     ), fused as (
+       select f.home, f.place, sum(1 / (60.0 + f.position))::float8 as score from found f group by 1, 2)
+     select r.id, r.similarity, r.score, r.document from (
+       select concat_ws('','', %9$s) as id, %10$s as similarity, f.score, (select to_jsonb(x) from (select %11$s) x) as document, %12$s
+       from fused f join %1$s d on d.ctid = f.place and d.tableoid = f.home) r
+     where $4 is null or r.similarity > $4 order by r.score desc, %13$s limit $6',
+    source, c.name, condition, condition ~ ' @> ' and condition !~ '\) (or|is not true)', keys, c.words, c.words_column, words_config,
+    (select string_agg('d.' || k, ', ') from unnest(keys) k),
+    case when query_embedding is null or c.name is null then 'null::float8'
+         else format('case when @extschema:vector@.vector_dims(d.%1$I) = %2$s then 1 - (d.%1$I operator(@extschema:vector@.<=>) $1%3$s) end',
+                     c.name, given, case when c.halves then '::@extschema:vector@.halfvec' else '' end) end,
+    c.shown, (select string_agg(format('d.%s as key%s', k.name, k.n), ', ') from unnest(keys) with ordinality k (name, n)),
+    (select string_agg('r.key' || k.n, ', ') from unnest(keys) with ordinality k (name, n)))
+  using query_embedding, query, depth, threshold, coalesce(current_setting('hnsw.ef_search', true)::int, 40), search_documents.count;
+end
+$$;
+comment on function frontdesk.search_documents(regclass, @extschema:vector@.vector, text, jsonb, int, float8, name, name, name, regconfig) is
+  'the rows of any table with a vector column that are most like a vector, or have the words of a query, or both (the two rankings fused), best first. filter is over a jsonb column. Columns are found by themselves (metadata, content, the only one of their type); name them where that is not clear. document is the row without vectors. Reads with the rights of the caller';
+
+create or replace function frontdesk.explain_search(
+  source regclass, query_embedding @extschema:vector@.vector, filter jsonb = null, count int = 10, embedding_column name = null,
+  metadata_column name = null,
+  out way text, out reason text, out index regclass, out total_rows bigint, out matching_rows bigint, out found int, out milliseconds numeric)
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  c record;
+  w record;
+  condition text;
+  indexed boolean;
+  began timestamptz;
+begin
+  if query_embedding is null then
+    raise exception using errcode = 'null_value_not_allowed', message = 'query_embedding is null';
+  end if;
+  c := frontdesk.search_columns(source, embedding_column, null, metadata_column, get_current_ts_config());
+  perform frontdesk.check_search(source::text, query_embedding, array[coalesce(c.dimensions, @extschema:vector@.vector_dims(query_embedding))], explain_search.count, null);
+  condition := frontdesk.search_filter(source, filter, c.metadata);
+  indexed := condition ~ ' @> ' and condition !~ '\) (or|is not true)';
+  index := (frontdesk.vector_index(source, c.name, c.halves, c.dimensions, @extschema:vector@.vector_dims(query_embedding))).index;
+  w := frontdesk.search_way(source, index, null, condition, indexed, explain_search.count);
+  total_rows := w.total;
+  matching_rows := w.matching;
+  reason := w.reason;
+  began := clock_timestamp();
+  select min(n.way), pg_catalog.count(*) into way, found
+  from frontdesk.find_nearest(source, c.name, query_embedding, null, condition, indexed, explain_search.count,
+    frontdesk.key_columns(source), coalesce(current_setting('hnsw.ef_search', true)::int, 40)) n;
+  milliseconds := round(extract(epoch from clock_timestamp() - began) * 1000, 2);
+  way := coalesce(way, w.way);
+end
+$$;
+comment on function frontdesk.explain_search(regclass, @extschema:vector@.vector, jsonb, int, name, name) is
+  'which way search_documents() takes to these rows: by which index or exactly, why, how many rows it thinks match (a sample says so), how many it found and how long that took';
