@@ -163,6 +163,9 @@ begin
       message = format('%s expects vectors of %s dimensions for this account, not %s', source, wanted, @schema:vector@.vector_dims(embedding)),
       detail = format('Account %s.', account),
       hint = 'crm.configure_knowledge() changes model and dimensions of an account.';
+  elsif @schema:vector@.vector_norm(embedding) = 0 then
+    raise exception using errcode = 'data_exception', message = format('a vector for %s has no direction: all its numbers are 0', source),
+      hint = 'Its row would never be found. An embedding that is not known is null.';
   end if;
 end
 $$;
@@ -171,6 +174,9 @@ comment on function crm.check_dimensions(uuid, @schema:vector@.vector, text) is 
 create or replace function crm.prepare_document() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
+  if new.content is null or new.content !~ '\S' then
+    raise exception using errcode = 'not_null_violation', message = 'a document needs content';
+  end if;
   new.metadata := coalesce(new.metadata, '{}');
   new.is_active := coalesce(new.is_active, true);
   new.version := coalesce(new.version, 1);

@@ -48,10 +48,14 @@ begin
   if metadata_column is not null and not metadata_column = any (coalesce(jsons, '{}')) then
     raise exception using errcode = 'undefined_column', message = format('%s has no column %I of type jsonb', source, metadata_column);
   end if;
-  words := case when words_column is not null then format('d.%I', words_column)
-                when coalesce(content_column, case when 'content' = any (texts) then 'content' when cardinality(texts) = 1 then texts[1] end) is not null
-                then format('to_tsvector(%L::regconfig, d.%I)', config, coalesce(content_column, case when 'content' = any (texts) then 'content' else texts[1] end)) end;
-  metadata := format('d.%I', coalesce(metadata_column, case when 'metadata' = any (jsons) then 'metadata' when cardinality(jsons) = 1 then jsons[1] end));
+  content_column := coalesce(content_column, case when 'content' = any (texts) then 'content' when cardinality(texts) = 1 then texts[1] end);
+  if words_column is not null then
+    words := format('d.%I', words_column);
+  elsif content_column is not null then
+    words := format('to_tsvector(%L::regconfig, d.%I)', config, content_column);
+  end if;
+  metadata_column := coalesce(metadata_column, case when 'metadata' = any (jsons) then 'metadata' when cardinality(jsons) = 1 then jsons[1] end);
+  metadata := 'd.' || quote_ident(metadata_column);
   shown := (select string_agg('d.' || s.name, ', ') from unnest(shown_columns) s (name));
   -- A table without vectors can be searched by its words.
   if vectors is not null or embedding_column is not null or words is null then
@@ -138,7 +142,7 @@ comment on function frontdesk.search_documents(regclass, @extschema:vector@.vect
 create or replace function frontdesk.explain_search(
   source regclass, query_embedding @extschema:vector@.vector, filter jsonb = null, count int = 10, embedding_column name = null,
   metadata_column name = null,
-  out way text, out reason text, out index regclass, out total_rows bigint, out matching_rows bigint, out found int, out milliseconds numeric)
+  out way text, out reason text, out index regclass, out total_rows bigint, out matching_rows bigint, out returned int, out milliseconds numeric)
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   c record;
@@ -160,7 +164,7 @@ begin
   matching_rows := w.matching;
   reason := w.reason;
   began := clock_timestamp();
-  select min(n.way), pg_catalog.count(*) into way, found
+  select min(n.way), pg_catalog.count(*) into way, returned
   from frontdesk.find_nearest(source, c.name, query_embedding, null, condition, indexed, explain_search.count,
     frontdesk.key_columns(source), coalesce(current_setting('hnsw.ef_search', true)::int, 40)) n;
   milliseconds := round(extract(epoch from clock_timestamp() - began) * 1000, 2);

@@ -23,13 +23,13 @@ begin
     dimensions := nullif(dimensions, -1);
     return;
   end if;
+  if names is not null then
+    raise exception using errcode = 'ambiguous_column', message = format('%s has several columns of type vector', source),
+      detail = array_to_string(names, ', ') || '.', hint = 'Name the one that is meant: embedding_column => ...';
+  end if;
   raise exception using errcode = 'undefined_column',
-    message = case when names is null and wanted is null then format('%s has no column of type vector', source)
-                   when names is null then format('%s has no column %I of type vector', source, wanted)
-                   else format('%s has several columns of type vector', source) end,
-    detail = case when names is not null then array_to_string(names, ', ') end,
-    hint = case when names is not null then 'Name the one that is meant: embedding_column => ...'
-                else 'search_documents() takes tables with a vector or halfvec column.' end;
+    message = format('%s has no column %sof type vector', source, coalesce(quote_ident(wanted) || ' ', '')),
+    hint = 'Tables with a column of type vector or halfvec can be searched.';
 end
 $$;
 comment on function frontdesk.vector_column(regclass, name) is 'internal: the vector column of a table, whether it is a halfvec, and its dimensions where the type says them';
