@@ -6,6 +6,19 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function crm.visible(uuid) is 'whether rows of this account are there for the current user; without a user the rights of the database role decide';
 
+create or replace function crm.protect_from_writing(source regclass, account_column name = 'account_id') returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  execute format('alter table %s enable row level security', source);
+  if not exists (select from pg_policy where polrelid = source and polname = 'members_read') then
+    execute format('create policy members_read on %s for select using (%s)', source,
+      case when account_column is null then 'true' else format('%I in (select crm.my_accounts())', account_column) end);
+  end if;
+end
+$$;
+comment on function crm.protect_from_writing(regclass, name) is
+  'as protect(), for a table that members only read: histories, and with account_column null vocabularies, which all accounts share';
+
 create table if not exists crm.appointment_settings (
   account_id uuid primary key references crm.accounts on delete cascade,
   no_show_penalty interval not null default '1 month' check (no_show_penalty between '0' and '10 years'),
@@ -138,6 +151,17 @@ end
 $$;
 comment on function crm.check_resource() is 'trigger: the zone of a resource is one';
 
+create or replace function crm.check_account_locale() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform frontdesk.check_locale(new.locale);
+  return new;
+end
+$$;
+comment on function crm.check_account_locale() is 'trigger: dates can be written in the language of an account';
+
+create or replace trigger check_account_locale before insert or update of locale on crm.accounts
+  for each row execute function crm.check_account_locale();
 create or replace trigger check_service before insert or update of meeting_link on crm.services
   for each row execute function crm.check_service();
 create or replace trigger check_resource before insert or update of timezone on crm.resources

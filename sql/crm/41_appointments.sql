@@ -18,6 +18,7 @@ insert into crm.appointment_statuses values
   ('completed', false, true, 60, 'the client came'),
   ('no_show', false, true, 70, 'the client did not come')
 on conflict do nothing;
+select crm.protect_from_writing('crm.appointment_statuses', null);
 
 create table if not exists crm.appointment_transitions (
   from_status text not null references crm.appointment_statuses on update cascade on delete cascade,
@@ -34,6 +35,7 @@ select f, t from (values
   ('no_show', '{completed}')) s (f, ts) cross join unnest(s.ts) t
 where not exists (select from crm.appointment_transitions)
 on conflict do nothing;
+select crm.protect_from_writing('crm.appointment_transitions', null);
 
 create table if not exists crm.appointments (
   id bigint generated always as identity primary key,
@@ -107,7 +109,7 @@ create table if not exists crm.appointment_status_history (
     foreign key (account_id, appointment_id) references crm.appointments (account_id, id) on delete cascade);
 comment on table crm.appointment_status_history is 'every booking, change of status and change of time: who, when, why';
 create index if not exists appointment_status_history_appointment_idx on crm.appointment_status_history (appointment_id);
-select crm.protect('crm.appointment_status_history');
+select crm.protect_from_writing('crm.appointment_status_history');
 
 create table if not exists crm.appointment_attendance (
   appointment_id bigint primary key,
@@ -120,7 +122,7 @@ create table if not exists crm.appointment_attendance (
   constraint appointment_attendance_appointment_fkey
     foreign key (account_id, appointment_id) references crm.appointments (account_id, id) on delete cascade);
 comment on table crm.appointment_attendance is 'whether the client came, and who says so';
-select crm.protect('crm.appointment_attendance');
+select crm.protect_from_writing('crm.appointment_attendance');
 
 create table if not exists crm.penalties (
   id bigint generated always as identity primary key,

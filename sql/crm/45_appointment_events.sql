@@ -51,9 +51,9 @@ begin
   set attended = excluded.attended, recorded_at = clock_timestamp(), recorded_by = excluded.recorded_by, note = excluded.note, corrected = true;
   if a.status = 'no_show' then
     insert into crm.penalties as p (account_id, contact_id, appointment_id, starts_at, ends_at)
-    select a.account_id, a.contact_id, a.id, frontdesk.now(), date_add(frontdesk.now(), s.no_show_penalty, b.timezone)
-    from crm.accounts b join crm.appointment_settings s on s.account_id = b.id
-    where b.id = a.account_id and s.no_show_penalty > '0'
+    select a.account_id, a.contact_id, a.id, frontdesk.now(), date_add(frontdesk.now(), coalesce(s.no_show_penalty, '1 month'), b.timezone)
+    from crm.accounts b left join crm.appointment_settings s on s.account_id = b.id
+    where b.id = a.account_id and coalesce(s.no_show_penalty, '1 month') > '0'
     returning p.ends_at into blocked_until;
   end if;
   return blocked_until;

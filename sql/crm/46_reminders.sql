@@ -11,6 +11,7 @@ insert into crm.reminder_kinds values
   ('ended', 'end', 'the appointment is past'),
   ('follow_up', 'end', 'somebody is asked whether the client came')
 on conflict do nothing;
+select crm.protect_from_writing('crm.reminder_kinds', null);
 
 create table if not exists crm.reminder_rules (
   id bigint generated always as identity primary key,
@@ -44,7 +45,7 @@ create table if not exists crm.appointment_reminders (
 comment on table crm.appointment_reminders is 'what is planned for live appointments, kept in step by triggers: one row for an appointment and rule, each with a timer';
 comment on column crm.appointment_reminders.anchor_at is 'the start or end it belongs to';
 create index if not exists appointment_reminders_rule_idx on crm.appointment_reminders (rule_id);
-select crm.protect('crm.appointment_reminders');
+select crm.protect_from_writing('crm.appointment_reminders');
 
 create or replace function crm.plan_reminders(a crm.appointments) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -99,6 +100,10 @@ begin
   return crm.appointment_payload(a) || jsonb_build_object('kind', m.kind)
     || case when m.kind = 'reminder' then jsonb_build_object('minutes_before', floor(extract(epoch from a.starts_at - this_moment) / 60))
        else jsonb_build_object('minutes_after', floor(extract(epoch from this_moment - a.ends_at) / 60)) end;
+exception when others then
+  -- One row must not end the rule for all: a time zone that the server has no more, a function somebody broke.
+  return jsonb_build_object('id', m.appointment_id, 'account_id', m.account_id, 'kind', m.kind, 'status', a.status,
+    'contact_id', a.contact_id, 'starts_at', a.starts_at, 'problem', sqlerrm);
 end
 $$;
 comment on function crm.reminder_payload(crm.appointment_reminders) is

@@ -201,6 +201,13 @@ select (select count(*) from crm.services), (select count(*) from crm.penalties)
 insert into crm.penalties (account_id, contact_id, starts_at, ends_at) select account, zoe, now(), now() + interval '1 day' from theirs;
 insert into crm.appointments (account_id, contact_id, service_id, resource_id, starts_at) select account, zoe, service, desk, '2060-03-12 09:00Z' from theirs;
 select status from crm.book_appointment(contact => :ana, service => :service, starts_at => '2060-03-12 09:00Z');
+-- Histories and vocabularies are read.
+insert into crm.appointment_transitions values ('cancelled', 'confirmed');
+update crm.appointment_statuses set live = false returning name;
+delete from crm.reminder_kinds returning name;
+update crm.appointment_status_history set reason = 'it was not me' returning id;
+delete from crm.appointment_attendance returning appointment_id;
+delete from crm.appointment_reminders returning appointment_id;
 set frontdesk.user_id = 'guest';
 \set VERBOSITY terse
 select crm.book_appointment(contact => :ana, service => :service, starts_at => '2060-03-12 10:00Z');
