@@ -1,5 +1,6 @@
 //! `cargo xtask bench crm`: the business in SQL. Rows that others add are files below this one.
 
+mod appointments;
 mod leads;
 mod seed;
 
@@ -32,7 +33,12 @@ impl Scene<'_> {
 /// One part of the bench: measures, and adds its rows.
 type Part = fn(&Scene, &mut Table) -> Result<()>;
 
-const PARTS: [(&str, Part); 2] = [("insert", leads::insert), ("search", leads::search)];
+const PARTS: [(&str, Part); 4] = [
+    ("insert", leads::insert),
+    ("search", leads::search),
+    ("slots", appointments::slots),
+    ("race", appointments::race),
+];
 
 pub fn run(postgres: &Postgres, options: &[String]) -> Result<()> {
     let quick = options.iter().any(|option| option == "--quick");
