@@ -38,6 +38,22 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function crm.seed_lead_stages(uuid) is 'internal: the stages an account begins with';
 
+create or replace function crm.keep_stage() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  -- With its account a stage goes, and its leads with it.
+  if exists (select from crm.accounts a where a.id = old.account_id) and exists (
+    select from crm.leads l where l.account_id = old.account_id and l.stage = old.name)
+  then
+    raise exception using errcode = 'foreign_key_violation', message = format('there are leads in stage "%s"', old.name),
+      hint = 'Move them first: update crm.leads set stage = ... where stage = ...';
+  end if;
+  return old;
+end
+$$;
+comment on function crm.keep_stage() is 'trigger: a stage with leads in it is not deleted';
+create or replace trigger keep_stage before delete on crm.lead_stages for each row execute function crm.keep_stage();
+
 create or replace function crm.account_added() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -51,7 +67,7 @@ select crm.seed_lead_stages(a.id) from crm.accounts a;
 
 create table if not exists crm.leads (
   id bigint generated always as identity primary key,
-  account_id uuid not null references crm.accounts on delete cascade,
+  account_id uuid not null,
   contact_id bigint,
   agent_id bigint,
   stage text not null default 'new',
@@ -115,7 +131,8 @@ create table if not exists crm.leads (
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
   unique (account_id, id),
-  constraint leads_stage_fkey foreign key (account_id, stage) references crm.lead_stages on update cascade,
+  -- By way of its stage a lead belongs to its account: every key that is checked locks a row that all other new leads lock as well.
+  constraint leads_stage_fkey foreign key (account_id, stage) references crm.lead_stages on update cascade on delete cascade,
   constraint leads_contact_fkey foreign key (account_id, contact_id) references crm.contacts (account_id, id) on delete set null (contact_id),
   constraint leads_agent_fkey foreign key (account_id, agent_id) references crm.agents (account_id, id) on delete set null (agent_id));
 comment on table crm.leads is 'an enquiry as it came in: who, for what, and from where';
@@ -138,16 +155,9 @@ comment on column crm.leads.meta_lead_id is 'lead_id of a form on Facebook or In
 comment on column crm.leads.custom_attributes is 'what else came in';
 comment on column crm.leads.touches is 'how often it came in';
 
-create index if not exists leads_email_idx on crm.leads (account_id, email) where email is not null;
-create index if not exists leads_phone_idx on crm.leads (account_id, phone) where phone is not null;
-create index if not exists leads_whatsapp_idx on crm.leads (account_id, whatsapp) where whatsapp is not null;
-create index if not exists leads_messenger_idx on crm.leads (account_id, messenger) where messenger is not null;
-create index if not exists leads_instagram_idx on crm.leads (account_id, instagram) where instagram is not null;
-create index if not exists leads_telegram_idx on crm.leads (account_id, telegram) where telegram is not null;
-create index if not exists leads_meta_lead_idx on crm.leads (account_id, meta_lead_id) where meta_lead_id is not null;
-create index if not exists leads_external_idx on crm.leads (account_id, external_id) where external_id is not null;
-create index if not exists leads_client_reference_idx on crm.leads (account_id, client_reference) where client_reference is not null;
-create index if not exists leads_contact_idx on crm.leads (contact_id) where contact_id is not null;
+create index if not exists leads_email_idx on crm.leads (account_id, email);
+create index if not exists leads_phone_idx on crm.leads (account_id, phone);
+create index if not exists leads_contact_idx on crm.leads (contact_id);
 create index if not exists leads_created_idx on crm.leads (account_id, created_at);
 create index if not exists leads_stage_idx on crm.leads (account_id, stage);
 select crm.protect('crm.leads');

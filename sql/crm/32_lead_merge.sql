@@ -29,7 +29,8 @@ create table if not exists crm.lead_identities (
   lead_id bigint not null,
   primary key (account_id, channel, value),
   foreign key (account_id, lead_id) references crm.leads (account_id, id) on delete cascade deferrable initially deferred);
-comment on table crm.lead_identities is 'every identity upsert_lead() knows of a lead, those too that its columns have no room for: a second telephone number';
+comment on table crm.lead_identities is
+  'what upsert_lead() recognises a lead by, beside its e-mail address and telephone number: handles, ids of other systems, and what its columns have no room for, a second number';
 create index if not exists lead_identities_lead_idx on crm.lead_identities (lead_id);
 select crm.protect('crm.lead_identities');
 
@@ -46,6 +47,25 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function crm.lead_keys(crm.leads) is 'internal: what a lead is recognised by';
 
+create or replace function crm.know_lead() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into crm.lead_identities (account_id, channel, value, lead_id)
+  select new.account_id, k.channel, k.value, new.id
+  from crm.lead_keys(new) l, unnest(l.channels, l.spellings) k (channel, value) where k.channel <> 'email'
+  on conflict do nothing;
+  return null;
+end
+$$;
+comment on function crm.know_lead() is 'trigger: a lead that was inserted as a row is recognised later; these columns are seldom filled, so an index for each would cost every lead';
+
+create or replace trigger know_lead after insert on crm.leads for each row
+  when (coalesce(new.whatsapp, new.instagram, new.messenger, new.telegram, new.meta_lead_id, new.external_id, new.client_reference) is not null
+    or new.chatwoot_contact_id is not null)
+  execute function crm.know_lead();
+create or replace trigger know_lead_later after update of whatsapp, instagram, messenger, telegram, meta_lead_id, external_id, client_reference, chatwoot_contact_id
+  on crm.leads for each row execute function crm.know_lead();
+
 create or replace function crm.same_leads(account uuid, channels text[], spellings text[])
 returns table (lead_id bigint, channel text)
 stable language sql set search_path = pg_catalog, pg_temp as $$
@@ -54,16 +74,9 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
   from (
     select i.lead_id as id, k.channel, array_position('{meta_lead_id,external_id,client_reference,email,phone,messenger,instagram,telegram,chatwoot}', k.channel) as rank
     from k join crm.lead_identities i on i.account_id = account and i.channel = k.channel and i.value = k.value
-    -- Leads that were inserted as rows have no entry there.
-    union all select l.id, k.channel, 1 from k join crm.leads l on l.account_id = account and l.meta_lead_id = k.value where k.channel = 'meta_lead_id'
-    union all select l.id, k.channel, 2 from k join crm.leads l on l.account_id = account and l.external_id = k.value where k.channel = 'external_id'
-    union all select l.id, k.channel, 3 from k join crm.leads l on l.account_id = account and l.client_reference = k.value where k.channel = 'client_reference'
+    -- Leads that were inserted as rows have no entry of these there.
     union all select l.id, k.channel, 4 from k join crm.leads l on l.account_id = account and l.email = k.value where k.channel = 'email'
-    union all select l.id, k.channel, 5 from k join crm.leads l on l.account_id = account and l.phone = k.value where k.channel = 'phone'
-    union all select l.id, k.channel, 5 from k join crm.leads l on l.account_id = account and l.whatsapp = k.value where k.channel = 'phone'
-    union all select l.id, k.channel, 6 from k join crm.leads l on l.account_id = account and l.messenger = k.value where k.channel = 'messenger'
-    union all select l.id, k.channel, 7 from k join crm.leads l on l.account_id = account and l.instagram = k.value where k.channel = 'instagram'
-    union all select l.id, k.channel, 8 from k join crm.leads l on l.account_id = account and l.telegram = k.value where k.channel = 'telegram') s
+    union all select l.id, k.channel, 5 from k join crm.leads l on l.account_id = account and l.phone = k.value where k.channel = 'phone') s
   group by s.id
   order by min(s.rank), s.id desc
 $$;

@@ -28,10 +28,10 @@ end
 $$;
 comment on function crm.lead_document(text, text, text, text, text, text) is 'internal: what search_leads() looks for whole words in';
 
-create index if not exists leads_words_idx on crm.leads using gin
-  (crm.lead_words(name, email, phone, whatsapp, company, instagram, messenger, telegram) @schema:pg_trgm@.gin_trgm_ops);
-create index if not exists leads_document_idx on crm.leads using gin
-  (crm.lead_document(service, message, notes, source, campaign, city));
+-- One index for both: every index is a cost of every lead.
+create index if not exists leads_search_idx on crm.leads using gin (
+  crm.lead_words(name, email, phone, whatsapp, company, instagram, messenger, telegram) @schema:pg_trgm@.gin_trgm_ops,
+  crm.lead_document(service, message, notes, source, campaign, city));
 
 create or replace function crm.authorize(account uuid = null) returns uuid
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -51,6 +51,25 @@ $$;
 comment on function crm.authorize(uuid) is
   'what security definer functions ask first, as row level security does not hold in them: crm.use_account(), and nothing for a role without a user that is under row level security';
 
+create or replace function crm.rare_parts(term text) returns text[]
+stable language sql set search_path = pg_catalog, pg_temp as $$
+  -- What ANALYZE sampled of the index says which parts are common.
+  with sample as (
+    select s.histogram_bounds::text::text[] as rows from pg_stats s where s.schemaname = 'crm' and s.tablename = 'leads_search_idx' and s.attname = 'lead_words'),
+  parts as (
+    select distinct on (p.part) p.part, p.whole, length(p.part) < 3 as short,
+      (select count(*) from sample, unnest(sample.rows) r where position(p.part in r) > 0) * 10 > (select cardinality(sample.rows) from sample) as common
+    from (
+      select part, false as whole from regexp_split_to_table(term, '[^[:alnum:]]+') part where length(part) >= 2
+      union all select w, true from regexp_split_to_table(term, ' ') w) p),
+  ranked as (
+    select *, row_number() over (order by short, whole, coalesce(common, false), length(part) desc) as place from parts)
+  select array_agg('%' || case when short then ' ' else '' end || regexp_replace(part, '([\\%_])', '\\\1', 'g') || '%' order by place)
+  from ranked where place = 1 or place <= 3 and not short and not whole and common is not true
+$$;
+comment on function crm.rare_parts(text) is
+  'internal: patterns of those parts of a term that not every tenth lead has in it, at least one; less than three characters are looked for at the beginning of words';
+
 create or replace function crm.search_leads(term text, account uuid = null, max_rows int = 50)
 returns table (id bigint, name text, email text, phone text, company text, service text, source text, stage text, score numeric,
   score_tier text, created_at timestamptz, rank real)
@@ -63,41 +82,51 @@ declare
   -- A telephone number is written in many ways, and kept in one.
   digits text := case when folded ~ '^[-+0-9 ().]{4,}$' then nullif(ltrim(regexp_replace(folded, '\D', '', 'g'), '0'), '') end;
   looked_for text := coalesce(digits, folded);
-  parts text;
+  most int := least(greatest(coalesce(max_rows, 50), 1), 200);
+  address text := case when folded like '%@%' then frontdesk.normalize_email(folded, false) end;
+  rare text;
+  all_words text;
   misspelt text;
   lexemes text;
 begin
   if folded is null or octet_length(folded) < 2 then
     raise exception using errcode = 'invalid_parameter_value', message = 'the term to look for is too short', hint = 'Give at least two characters.';
   end if;
-  -- Patterns are constants of the query, so that the planner knows how rare each is. Less than three characters are looked for at the beginning of words.
-  select
-    string_agg(format('%s like %L', words,
-      '%' || case when length(w) < 3 then ' ' else '' end || regexp_replace(w, '([\\%_])', '\\\1', 'g') || '%'), ' and '),
-    string_agg(format('%s operator(@schema:pg_trgm@.%%>) %L', words, w), ' and ')
-  into parts, misspelt from regexp_split_to_table(looked_for, ' ') w;
+  if address is not null then
+    return query
+      select l.id, l.name, l.email, l.phone, l.company, l.service, l.source, l.stage, l.score, l.score_tier, l.created_at, 2::real
+      from crm.leads l where l.account_id = in_account and l.email = address order by l.created_at desc, l.id desc limit most;
+    if found then
+      return;
+    end if;
+  end if;
+  -- Rare parts are looked for by the index: one that looks for all of "ana@example.com" reads every address with "com" in it.
+  select string_agg(format('%s like %L', words, p), ' and ') into rare from unnest(crm.rare_parts(looked_for)) p;
+  select string_agg(format('position(%L in l.words) > 0', w), ' and '), string_agg(format('%s operator(@schema:pg_trgm@.%%>) %L', words, w), ' and ')
+  into all_words, misspelt from regexp_split_to_table(looked_for, ' ') w;
   select string_agg(quote_literal(t) || ':*', ' & ') into lexemes from unnest(tsvector_to_array(to_tsvector('simple', folded))) t;
   return query execute format($q$
     select l.id, l.name, l.email, l.phone, l.company, l.service, l.source, l.stage, l.score, l.score_tier, l.created_at, f.rank
     from (
       select c.id, max(c.rank)::real as rank
       from (
-        (select l.id, 1 + @schema:pg_trgm@.word_similarity(%3$L, %4$s) as rank from crm.leads l where l.account_id = %1$L and %2$s limit 500)
+        (select l.id, 1 + @schema:pg_trgm@.word_similarity(%3$L, l.words) as rank
+         from (select l.id, %4$s as words from crm.leads l where l.account_id = %1$L and %8$s offset 0) l where %2$s limit 200)
         union all
-        (select l.id, ts_rank(%6$s, %5$L::tsquery, 32) from crm.leads l where l.account_id = %1$L and %6$s @@ %5$L::tsquery limit 500)) c
+        (select l.id, ts_rank(%6$s, %5$L::tsquery, 32) from crm.leads l where l.account_id = %1$L and %6$s @@ %5$L::tsquery limit 200)) c
       group by c.id) f
     join crm.leads l on l.id = f.id
     order by f.rank desc, l.created_at desc, l.id desc limit %7$s $q$,
-    in_account, parts, looked_for, words, coalesce(lexemes, ''), document, least(greatest(coalesce(max_rows, 50), 1), 500));
+    in_account, all_words, looked_for, words, coalesce(lexemes, ''), document, most, rare);
   if not found then
     -- Nothing is written so: what is written nearly so.
     return query execute format($q$
       select l.id, l.name, l.email, l.phone, l.company, l.service, l.source, l.stage, l.score, l.score_tier, l.created_at,
         @schema:pg_trgm@.word_similarity(%2$L, %3$s)
-      from crm.leads l
-      where l.account_id = %1$L and %5$s
+      -- Comparing is slow, and what is very common is not worth it.
+      from (select * from crm.leads l where l.account_id = %1$L and %5$s limit 250) l
       order by 12 desc, l.created_at desc, l.id desc limit %4$s $q$,
-      in_account, folded, words, least(greatest(coalesce(max_rows, 50), 1), 500), misspelt);
+      in_account, folded, words, most, misspelt);
   end if;
 end
 $$;

@@ -40,6 +40,9 @@ select stage from crm.set_lead_stage(2, 'trial');
 update crm.lead_stages set name = 'pilot' where name = 'trial';
 select stage from crm.leads where id = 2;
 delete from crm.lead_stages where name = 'pilot';
+select stage from crm.set_lead_stage(2, 'contacted');
+delete from crm.lead_stages where name = 'pilot';
+select count(*) from crm.leads;
 
 -- The same person again: by e-mail in another spelling, by number, by handle. Gaps are filled, nothing is overwritten, nothing is lost.
 truncate crm.leads restart identity cascade;
@@ -66,6 +69,11 @@ insert into crm.leads (account_id, name, email) values (account(), 'Row', 'row@e
 select upsert('{"email": "row@example.com", "service": "Braces"}');
 insert into crm.accounts (id, name) values ('b0000000-0000-4000-8000-00000000000b', 'Other');
 select upsert('{"account_id": "b0000000-0000-4000-8000-00000000000b", "email": "row@example.com", "name": "Elsewhere"}');
+insert into crm.leads (account_id, name, whatsapp, instagram) values (account(), 'Handle row', '+52 55 7777 0001', '@handle.row');
+select upsert('{"account_id": "a0000000-0000-4000-8000-00000000000a", "instagram": "instagram.com/Handle.Row"}');
+select upsert('{"account_id": "a0000000-0000-4000-8000-00000000000a", "phone": "55 7777 0001", "telegram": "hrow"}');
+update crm.leads set telegram = '@other' where name = 'Handle row';
+select upsert('{"account_id": "a0000000-0000-4000-8000-00000000000a", "telegram": "Other"}') = upsert('{"account_id": "a0000000-0000-4000-8000-00000000000a", "telegram": "hrow"}') as not_the_same_count;
 -- Two leads that turn out to be one person: the newer lead of the best match is touched, and the other one named.
 select upsert('{"account_id": "a0000000-0000-4000-8000-00000000000a", "email": "row@example.com", "phone": "+525512345678"}');
 select lead_id, matched_by, also_matched from crm.lead_touches order by id desc limit 1;
