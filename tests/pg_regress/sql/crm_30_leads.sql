@@ -73,7 +73,8 @@ insert into crm.leads (account_id, name, whatsapp, instagram) values (account(),
 select upsert('{"account_id": "a0000000-0000-4000-8000-00000000000a", "instagram": "instagram.com/Handle.Row"}');
 select upsert('{"account_id": "a0000000-0000-4000-8000-00000000000a", "phone": "55 7777 0001", "telegram": "hrow"}');
 update crm.leads set telegram = '@other' where name = 'Handle row';
-select upsert('{"account_id": "a0000000-0000-4000-8000-00000000000a", "telegram": "Other"}') = upsert('{"account_id": "a0000000-0000-4000-8000-00000000000a", "telegram": "hrow"}') as not_the_same_count;
+select (crm.upsert_lead('{"account_id": "a0000000-0000-4000-8000-00000000000a", "telegram": "Other"}')).id
+  = (crm.upsert_lead('{"account_id": "a0000000-0000-4000-8000-00000000000a", "telegram": "hrow"}')).id as the_same;
 -- Two leads that turn out to be one person: the newer lead of the best match is touched, and the other one named.
 select upsert('{"account_id": "a0000000-0000-4000-8000-00000000000a", "email": "row@example.com", "phone": "+525512345678"}');
 select lead_id, matched_by, also_matched from crm.lead_touches order by id desc limit 1;
