@@ -16,7 +16,7 @@ comment on table crm.meta_endpoints is 'the pixels (datasets) that hear of an ac
 comment on column crm.meta_endpoints.endpoint is 'the name in frontdesk.endpoints';
 comment on column crm.meta_endpoints.source_name is 'lead_event_source: what Meta shows as the CRM the events come from';
 comment on column crm.meta_endpoints.require_consent is 'true: only leads that consented; false: all but those that refused';
-select crm.protect('crm.meta_endpoints');
+select crm.protect_from_writing('crm.meta_endpoints');
 
 create table if not exists crm.meta_outcomes (
   name text primary key,
@@ -28,6 +28,7 @@ insert into crm.meta_outcomes values
   ('no_identifier', 'nothing by which Meta could find the person'),
   ('too_old', 'older than the 7 days that Meta accepts')
 on conflict do nothing;
+select crm.protect_from_writing('crm.meta_outcomes', null);
 
 create table if not exists crm.meta_events (
   id bigint generated always as identity primary key,
@@ -47,7 +48,7 @@ comment on table crm.meta_events is 'what Meta was told, or not told, and why: o
 comment on column crm.meta_events.event_id is 'Meta takes a second event of the same name and id for the first one';
 comment on column crm.meta_events.frontdesk_event is 'frontdesk.event.id; null: nothing was sent';
 create index if not exists meta_events_lead_idx on crm.meta_events (account_id, lead_id);
-select crm.protect('crm.meta_events');
+select crm.protect_from_writing('crm.meta_events');
 
 create or replace function crm.us_state(name text) returns text
 immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$

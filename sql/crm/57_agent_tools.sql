@@ -65,16 +65,13 @@ comment on column crm.tool_calls.client is 'who the application said that the ag
 comment on column crm.tool_calls.error is 'what the model was told; sqlstate and cause of internal_error stand here only';
 create index if not exists tool_calls_agent_idx on crm.tool_calls (agent_id, called_at);
 
+-- Tools are code, so members only read them; a log that its subjects can change is none.
+select crm.protect_from_writing('crm.tools', null);
+select crm.protect_from_writing('crm.tool_errors', null);
+select crm.protect_from_writing('crm.tool_calls');
 do $$
 begin
-  -- Tools are code, so members only read them; a log that its subjects can change is none.
-  alter table crm.tools enable row level security;
-  alter table crm.tool_errors enable row level security;
-  alter table crm.tool_calls enable row level security;
-  if not exists (select from pg_policy where polrelid = 'crm.tool_calls'::regclass) then
-    create policy everybody_reads on crm.tools for select using (true);
-    create policy everybody_reads on crm.tool_errors for select using (true);
-    create policy members_read on crm.tool_calls for select using (account_id in (select crm.my_accounts()));
+  if not exists (select from pg_policy where polrelid = 'crm.tool_calls'::regclass and polname = 'members_call') then
     create policy members_call on crm.tool_calls for insert with check (account_id in (select crm.my_accounts(true)));
   end if;
   if to_regtype('crm.tool_context') is null then

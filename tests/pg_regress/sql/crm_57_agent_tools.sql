@@ -77,6 +77,13 @@ select pg_temp.code('cancel_appointment', jsonb_build_object('appointment_id', :
 select pg_temp.code('cancel_appointment', '{}', jsonb_build_object('contact_id', :carl)), pg_temp.code('cancel_appointment', '{}', '{"lead_id": 1}'), pg_temp.code('cancel_appointment', '{}', '{"lead_id": 1}');
 select status, status_changed_by, status_reason from crm.appointments order by id;
 
+-- Knowledge: the tool appears with the first document, and finds those of its account only.
+select crm.add_document(content => 'Cancel up to 24 hours before the appointment; later half of the price is due.', title => 'Cancellation', account => :'account');
+select crm.add_document(content => 'The cancellation of orders of this shop costs nothing.', title => 'Elsewhere', account => :'another');
+select string_agg(name, ' ') from crm.agent_tools(1);
+select pg_temp.call('search_knowledge', '{"query": "cancel appointment price"}');
+select pg_temp.code('search_knowledge', '{"query": ""}'), pg_temp.code('search_knowledge', '{"query": "''; drop table x; -- & | ! <-> :*"}');
+
 -- Another account's agent works there, and sees nothing of this one.
 select crm.call_tool(2, 'cancel_appointment', jsonb_build_object('appointment_id', :later, 'phone', '+34600999999')) #>> '{error,code}';
 select crm.call_tool(2, 'book_appointment', '{"service": "Massage", "starts_at": "2026-11-24T12:00:00Z", "email": "eve@example.com"}') #>> '{error,code}';
