@@ -2,6 +2,7 @@
 
 pub mod crm;
 pub mod delivery;
+pub mod knowledge;
 pub mod pgbench;
 pub mod schedule;
 pub mod server;
@@ -15,7 +16,8 @@ use crate::{install, postgres::Postgres};
 type Bench = fn(&Postgres, &[String]) -> Result<()>;
 
 /// Every bench by name.
-const BENCHES: [(&str, Bench); 3] = [("crm", crm::run), ("delivery", delivery::run), ("schedule", schedule::run)];
+const BENCHES: [(&str, Bench); 4] =
+    [("crm", crm::run), ("delivery", delivery::run), ("knowledge", knowledge::run), ("schedule", schedule::run)];
 
 /// Runs one bench, or all. Tables go to stdout, progress to stderr.
 pub fn run(postgres: &Postgres, name: Option<&str>, options: &[String]) -> Result<()> {
