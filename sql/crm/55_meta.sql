@@ -93,22 +93,27 @@ comment on function crm.meta_normalize(text, text, text) is
   'a field of user_data (em, ph, fn, ln, ge, db, ct, st, zp, country, external_id) as Meta wants it before it is hashed; null: there is nothing to send. country matters for states and postal codes of the US';
 
 create or replace function crm.meta_hash(field text, value text, country text = null) returns text
-immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
-  select case when btrim(value) ~ '^[0-9A-Fa-f]{64}$' then lower(btrim(value))
-    else encode(sha256(convert_to(crm.meta_normalize(field, value, country), 'UTF8')), 'hex') end
+immutable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  return case when btrim(value) ~ '^[0-9A-Fa-f]{64}$' then lower(btrim(value))
+    else encode(sha256(convert_to(crm.meta_normalize(field, value, country), 'UTF8')), 'hex') end;
+end
 $$;
 comment on function crm.meta_hash(text, text, text) is 'SHA-256 in hexadecimal of a normalised field; what is such a hash already stays one; null: there is nothing to send';
 
 create or replace function crm.meta_user_data(l crm.leads) returns jsonb
-stable language sql set search_path = pg_catalog, pg_temp as $$
-  with name as (
+stable language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  -- Planned once in a session, not once for a lead.
+  return (with name as (
     select coalesce(l.first_name, split_part(btrim(l.name), ' ', 1)) as first,
       coalesce(l.last_name, case when l.first_name is null then substring(btrim(l.name) from '^[^ ]+ +(.+)$') end) as last),
   hashed as (
     select h.field, crm.meta_hash(h.field, h.value, l.country) as value from name, lateral (values
       ('em', l.email), ('ph', coalesce(l.phone, l.whatsapp)), ('fn', name.first), ('ln', name.last), ('ct', l.city), ('st', l.region),
       ('zp', l.postal_code), ('country', l.country), ('ge', l.custom_attributes->>'gender'), ('db', l.custom_attributes->>'birth_date'),
-      ('external_id', coalesce(l.external_id, l.client_reference, 'lead-' || l.id))) h (field, value))
+      ('external_id', coalesce(l.external_id, l.client_reference, 'lead-' || l.id))) h (field, value)
+    where h.value is not null)
   select (select jsonb_object_agg(h.field, jsonb_build_array(h.value)) from hashed h where h.value is not null)
     -- None of these is ever hashed.
     || jsonb_strip_nulls(jsonb_build_object(
@@ -117,20 +122,24 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
       'fbc', case when l.fbc ~ '^fb\.[0-9]\.[0-9]{13}\..' then l.fbc
         when l.fbclid <> '' then format('fb.1.%s.%s', floor(extract(epoch from l.created_at) * 1000), l.fbclid) end,
       -- Exports of Meta's lead ads write l:123.
-      'lead_id', case when l.meta_lead_id ~ '^(l:)?[0-9]{1,18}$' then to_jsonb(substring(l.meta_lead_id from '[0-9]+')::bigint) end))
+      'lead_id', case when l.meta_lead_id ~ '^(l:)?[0-9]{1,18}$' then to_jsonb(substring(l.meta_lead_id from '[0-9]+')::bigint) end)));
+end
 $$;
 comment on function crm.meta_user_data(crm.leads) is
   'user_data of a lead: hashed what Meta wants hashed, in clear what it must not be (IP, user agent, fbc, fbp, lead_id). Gender and date of birth come from custom_attributes gender and birth_date';
 
 create or replace function crm.meta_is_known(user_data jsonb) returns boolean
-immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
-  select user_data ?| '{em,ph,lead_id,fbc,fbp}' or user_data ?& '{client_ip_address,client_user_agent}'
+immutable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  return user_data ?| '{em,ph,lead_id,fbc,fbp}' or user_data ?& '{client_ip_address,client_user_agent}';
+end
 $$;
 comment on function crm.meta_is_known(jsonb) is 'whether user_data has something by which Meta can find a person; a city and a first name are no such thing';
 
 create or replace function crm.meta_event(l crm.leads, stage text, at timestamptz, source_name text) returns jsonb
-stable language sql set search_path = pg_catalog, pg_temp as $$
-  select jsonb_strip_nulls(jsonb_build_object(
+stable language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  return (select jsonb_strip_nulls(jsonb_build_object(
     'event_name', s.meta_event,
     'event_time', floor(extract(epoch from at))::bigint,
     -- One lead reaches one stage once a day: who moves it back and forth tells Meta nothing new.
@@ -141,7 +150,8 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
     'custom_data', jsonb_build_object('event_source', 'crm', 'lead_event_source', source_name, 'value', s.meta_value, 'currency', a.currency,
       'content_name', coalesce(l.service, l.form))))
   from crm.accounts a join crm.lead_stages s on s.account_id = a.id
-  where a.id = l.account_id and s.name = meta_event.stage and s.meta_event is not null
+  where a.id = l.account_id and s.name = meta_event.stage and s.meta_event is not null);
+end
 $$;
 comment on function crm.meta_event(crm.leads, text, timestamptz, text) is
   'the event that tells Meta of a lead''s arrival in a stage, as it is sent; null: the stage has none. As in select crm.meta_event(l, l.stage, now(), ''test'') from crm.leads l';
