@@ -20,7 +20,7 @@ comment on column crm.lead_stages.meta_value is 'value of that event, in the cur
 select crm.protect('crm.lead_stages');
 
 create or replace function crm.seed_lead_stages(account uuid) returns void
-language sql security definer set search_path = pg_catalog, pg_temp as $$
+language sql set search_path = pg_catalog, pg_temp as $$
   insert into crm.lead_stages (account_id, name, label, position, probability, kind, meta_event, meta_value)
   select a.id, s.*
   from crm.accounts a
@@ -55,7 +55,7 @@ comment on function crm.keep_stage() is 'trigger: a stage with leads in it is no
 create or replace trigger keep_stage before delete on crm.lead_stages for each row execute function crm.keep_stage();
 
 create or replace function crm.account_added() returns trigger
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform crm.seed_lead_stages(new.id);
   return null;

@@ -209,7 +209,7 @@ comment on function crm.open_hours(bigint[], timestamptz, timestamptz) is
   'when these resources are there between two moments (and up to a day around): business hours in the zone of each, less holidays, right when clocks change. A resource that is never there has no row';
 
 create or replace function crm.seed_calendar(account uuid) returns void
-language sql security definer set search_path = pg_catalog, pg_temp as $$
+language sql set search_path = pg_catalog, pg_temp as $$
   insert into crm.appointment_settings (account_id) values (account) on conflict do nothing;
   insert into crm.services (account_id, name) values (account, 'Appointment') on conflict do nothing;
   insert into crm.resources (account_id, name, kind) values (account, 'Front desk', 'other') on conflict do nothing;
@@ -218,7 +218,7 @@ $$;
 comment on function crm.seed_calendar(uuid) is 'internal: what every account begins with: one service of an hour, one resource, Monday to Friday from 9 to 18';
 
 create or replace function crm.calendar_account_added() returns trigger
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform crm.seed_calendar(new.id);
   return null;

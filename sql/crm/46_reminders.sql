@@ -125,7 +125,7 @@ create or replace trigger reminder_rule_changed after insert or update or delete
   for each row execute function crm.reminder_rule_changed();
 
 create or replace function crm.seed_reminder_rules(account uuid) returns void
-language sql security definer set search_path = pg_catalog, pg_temp as $$
+language sql set search_path = pg_catalog, pg_temp as $$
   insert into crm.reminder_rules (account_id, kind, "offset")
   values (account, 'reminder', '-24 hours'), (account, 'reminder', '-1 hour'), (account, 'ended', '0'), (account, 'follow_up', '30 minutes')
   on conflict do nothing
@@ -133,7 +133,7 @@ $$;
 comment on function crm.seed_reminder_rules(uuid) is 'internal: what every account begins with: 24 hours and 1 hour before the start, 30 minutes after the end';
 
 create or replace function crm.reminders_account_added() returns trigger
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform crm.seed_reminder_rules(new.id);
   return null;
