@@ -165,15 +165,16 @@ stable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function crm.local_time(timestamptz, text) is 'a moment on the clocks of a time zone as in ISO 8601, with its distance from UTC';
 
-create or replace function crm.next_slots(a crm.appointments, how_many int = 3) returns text
+create or replace function crm.next_slots(
+  resources bigint[], duration interval, buffer_before interval, buffer_after interval, after timestamptz, timezone text, ignoring bigint = null) returns text
 stable language sql set search_path = pg_catalog, pg_temp as $$
-  select string_agg(crm.local_time(t.starts_at, (a).timezone), ', ' order by t.starts_at)
+  select coalesce('The next free slots: ' || string_agg(crm.local_time(t.starts_at, timezone), ', ' order by t.starts_at) || '.',
+    'There is no free slot in the two weeks after it.')
   from (
     select distinct s.starts_at
-    from crm.services v cross join lateral crm.slot_starts(crm.resources_of(v, (a).resource_id), (a).ends_at - (a).starts_at,
-      (a).buffer_before, (a).buffer_after, greatest((a).starts_at, frontdesk.now()),
-      greatest((a).starts_at, frontdesk.now()) + interval '14 days', interval '15 minutes', (a).id) s
-    where v.id = (a).service_id
-    order by s.starts_at limit how_many) t
+    from crm.slot_starts(resources, duration, buffer_before, buffer_after, greatest(after, frontdesk.now()),
+      greatest(after, frontdesk.now()) + interval '14 days', interval '15 minutes', ignoring) s
+    order by s.starts_at limit 3) t
 $$;
-comment on function crm.next_slots(crm.appointments, int) is 'internal: the next free starts for an appointment like this at its resource, on the client''s clock';
+comment on function crm.next_slots(bigint[], interval, interval, interval, timestamptz, text, bigint) is
+  'internal: the detail of an error: the next free starts at these resources, on a client''s clock';

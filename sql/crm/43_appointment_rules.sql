@@ -2,12 +2,10 @@
 
 create or replace function crm.raise_taken(a crm.appointments) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  next text := crm.next_slots(a);
 begin
   raise exception using errcode = 'exclusion_violation',
     message = format('%s is taken at %s', (select r.name from crm.resources r where r.id = a.resource_id), crm.local_time(a.starts_at, a.timezone)),
-    detail = coalesce('The next free slots: ' || next || '.', 'There is no free slot in the two weeks after it.'),
+    detail = crm.next_slots(array[a.resource_id], a.ends_at - a.starts_at, a.buffer_before, a.buffer_after, a.starts_at, a.timezone, a.id),
     hint = 'Ask crm.free_slots() for others.', constraint = 'appointments_no_overlap', schema = 'crm', table = 'appointments';
 end
 $$;
@@ -60,7 +58,7 @@ begin
     if not coalesce(hours @> tstzrange(a.starts_at, a.ends_at), false) then
       raise exception using errcode = 'check_violation',
         message = format('%s is not there at %s', (select r.name from crm.resources r where r.id = a.resource_id), crm.local_time(a.starts_at, a.timezone)),
-        detail = coalesce('The next free slots: ' || crm.next_slots(a) || '.', 'There is no free slot in the two weeks after it.'),
+        detail = crm.next_slots(array[a.resource_id], a.ends_at - a.starts_at, a.buffer_before, a.buffer_after, a.starts_at, a.timezone, a.id),
         hint = 'See crm.business_hours and crm.calendar_exceptions; outside_hours => true books all the same.',
         constraint = 'appointments_business_hours', schema = 'crm', table = 'appointments';
     end if;
@@ -72,20 +70,26 @@ comment on function crm.check_time(crm.appointments) is 'internal: raises unless
 create or replace function crm.take_seat(a crm.appointments) returns int
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
+  locked boolean;
   taken int[];
   seat int;
 begin
-  -- One at a time for each resource, so that nobody waits in the index for somebody who waits for him.
-  perform pg_advisory_xact_lock(hashtextextended('crm.resource/' || a.resource_id, 0));
-  taken := array(
-    select o.seat from crm.appointments o
-    where o.live and o.resource_id = a.resource_id and o.blocked && a.blocked and o.id is distinct from a.id);
-  select s into seat from crm.resources r cross join generate_series(1, r.capacity) s
-  where r.id = a.resource_id and s <> all (taken)
-  order by s = a.seat desc nulls last, s limit 1;
-  if seat is null then
-    perform crm.raise_taken(a);
-  end if;
+  -- Who comes too late is told so without waiting. The others go one at a time for each resource, so that nobody waits in
+  -- the index for somebody who waits for him.
+  foreach locked in array '{false,true}'::boolean[] loop
+    if locked then
+      perform pg_advisory_xact_lock(hashtextextended('crm.resource/' || a.resource_id, 0));
+    end if;
+    taken := array(
+      select o.seat from crm.appointments o
+      where o.live and o.resource_id = a.resource_id and o.blocked && a.blocked and o.id is distinct from a.id);
+    select s into seat from crm.resources r cross join generate_series(1, r.capacity) s
+    where r.id = a.resource_id and s <> all (taken)
+    order by s = a.seat desc nulls last, s limit 1;
+    if seat is null then
+      perform crm.raise_taken(a);
+    end if;
+  end loop;
   return seat;
 end
 $$;

@@ -43,6 +43,9 @@ declare
   candidate bigint;
   candidates bigint[];
   booked crm.appointments;
+  zone text := coalesce(timezone, (select a.timezone from crm.accounts a where a.id = asked.account_id));
+  broken text;
+  taken boolean := false;
 begin
   perform crm.check_writable(asked.account_id);
   perform crm.check_duration(duration);
@@ -76,9 +79,17 @@ begin
       returning a.* into booked;
       exit;
     exception when exclusion_violation or check_violation then
-      -- Its lock is given up with it. The last one's error is that of all.
-      if candidate = candidates[cardinality(candidates)] then
+      -- Its lock is given up with it.
+      get stacked diagnostics broken = constraint_name;
+      if cardinality(candidates) = 1 or broken not in ('appointments_no_overlap', 'appointments_business_hours') then
         raise;
+      end if;
+      taken := taken or broken = 'appointments_no_overlap';
+      if candidate = candidates[cardinality(candidates)] then
+        raise exception using errcode = case when taken then 'exclusion_violation' else 'check_violation' end, constraint = broken,
+          message = format('nobody is %s at %s', case when taken then 'free' else 'there' end, crm.local_time(book_appointment.starts_at, zone)),
+          detail = crm.next_slots(candidates, coalesce(duration, asked.duration), asked.buffer_before, asked.buffer_after, book_appointment.starts_at, zone),
+          hint = 'Ask crm.free_slots() for others.', schema = 'crm', table = 'appointments';
       end if;
     end;
   end loop;

@@ -76,6 +76,10 @@ select (crm.book_appointment(:ana, service => :course, starts_at => '2060-03-04 
 update crm.resources set active = true, timezone = null where id = :tokyo;
 select r.name from crm.book_appointment(:ana, service => :service, starts_at => '2060-03-05 10:00 Europe/Madrid') a join crm.resources r on r.id = a.resource_id;
 select r.name from crm.book_appointment(:ana, service => :service, starts_at => '2060-03-05 10:00 Europe/Madrid') a join crm.resources r on r.id = a.resource_id;
+update crm.resources set active = false where id in (:room, :owl);
+select crm.book_appointment(:ana, service => :service, starts_at => '2060-03-05 10:00 Europe/Madrid');
+select crm.book_appointment(:ana, service => :service, starts_at => '2060-03-05 23:00 Europe/Madrid', timezone => 'America/New_York');
+update crm.resources set active = true where id = :room;
 select resource_name, count(*) from crm.available_slots(:service, '2060-03-05 08:00Z', '2060-03-05 10:00Z') group by 1 order by 1;
 
 -- Notice and horizon.
