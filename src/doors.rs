@@ -3,6 +3,7 @@
 mod base;
 mod check;
 mod contact;
+mod embed;
 mod fetch;
 mod knowledge;
 mod locale;

@@ -6,6 +6,7 @@ pub mod command;
 mod first_row;
 pub mod owner;
 mod portal;
+pub mod procedure;
 pub mod signal;
 pub mod worker;
 pub mod zone;

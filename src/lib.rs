@@ -7,6 +7,7 @@ use pgrx::prelude::*;
 
 mod capture;
 mod doors;
+mod embed;
 mod engine;
 mod error;
 mod ffi;

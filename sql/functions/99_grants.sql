@@ -83,6 +83,33 @@ grant select on frontdesk.job_state, frontdesk.job_run, frontdesk.jobs, frontdes
 grant insert (job_id, job_name, owner, command, status, scheduled_at, started_at), update (status, finished_at, message)
   on frontdesk.job_run to public;
 
+-- Embedding: the tables of the room hold everybody to what is his (sql/tables/65_embedder.sql).
+grant execute on function
+  frontdesk.floats(bytea),
+  frontdesk.embed_column(regclass, name, text, text),
+  frontdesk.embed_reset(),
+  frontdesk.embed_wake(),
+  frontdesk.embed_where(text, frontdesk.embed_source),
+  frontdesk.embed_rows(frontdesk.embed_source, boolean),
+  frontdesk.embed_count(bigint, boolean),
+  frontdesk.embedder_id(text),
+  frontdesk.embedder_name(bigint),
+  frontdesk.embedder_dimensions(bigint),
+  frontdesk.embedder_model(bigint),
+  frontdesk.unembed_table(regclass, name, text),
+  frontdesk.embed_failures(regclass),
+  frontdesk.embed_declaration(bigint),
+  frontdesk.embed_lock(bigint),
+  frontdesk.embed_reuse(bigint, int),
+  frontdesk.embed_pick(bigint, int, int, oid[], text[]),
+  frontdesk.embed_store(bigint, oid[], text[], bigint[], bytea[]),
+  frontdesk.embed_refuse(bigint, bigint[], text),
+  frontdesk.embed_later(bigint, bigint)
+to public;
+grant execute on procedure frontdesk.embed_pending(bigint) to public;
+grant select, insert, update, delete on frontdesk.embed_source, frontdesk.embed_failure to public;
+grant select on frontdesk.embed_tables to public;
+
 -- The engine begins its work when CREATE EXTENSION or ALTER EXTENSION UPDATE commits.
 do $$
 begin

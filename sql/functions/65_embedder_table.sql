@@ -1,0 +1,281 @@
+-- Room 65, embedder: which columns are embedded. These functions run as their caller, who must own the table.
+
+create or replace function frontdesk.embed_column(source regclass, col name, title text, wanted text) returns text
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  a pg_attribute;
+  kind text;
+begin
+  select * into a from pg_attribute x where x.attrelid = source and x.attname = col and x.attnum > 0 and not x.attisdropped;
+  if not found then
+    raise exception using errcode = 'undefined_column', message = format('%s has no column "%s"', source, col),
+      detail = format('It is given as %s.', title);
+  end if;
+  select case when t.typname in ('vector', 'halfvec') and e.extname = 'vector' then t.typname::text
+      when t.typcategory = 'S' then 'text' end into kind
+  from pg_type t left join pg_depend d on d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e' and d.refclassid = 'pg_extension'::regclass
+  left join pg_extension e on e.oid = d.refobjid
+  where t.oid = a.atttypid;
+  if kind is null or (wanted = 'text') <> (kind = 'text') then
+    raise exception using errcode = 'datatype_mismatch',
+      message = format('column "%s" of %s is of type %s', col, source, format_type(a.atttypid, a.atttypmod)),
+      hint = case wanted when 'text' then 'A text is embedded: give a column of type text or varchar.'
+        else 'An embedding is kept in a column of type vector or halfvec.' end;
+  end if;
+  return kind;
+end
+$$;
+comment on function frontdesk.embed_column(regclass, name, text, text) is 'internal: text, vector or halfvec; an error when the column is not there or of another kind';
+
+create or replace function frontdesk.embed_reset() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], null));
+end
+$$;
+comment on function frontdesk.embed_reset() is 'trigger, made by embed_table(): what changed has no embedding any more';
+
+create or replace function frontdesk.embed_wake() returns trigger
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  perform frontdesk.embed_run(s.id)
+  from frontdesk.embed_source s join frontdesk.embedder e on e.id = s.embedder_id left join frontdesk.embedder_state t on t.embedder_id = e.id
+  -- A partition's row belongs to the table at the top.
+  where s.source in (tg_relid, coalesce(pg_partition_root(tg_relid), tg_relid)) and s.embedding_column = tg_argv[0]
+    and e.active and (t.next_try_at is null or t.next_try_at <= clock_timestamp());
+  return null;
+end
+$$;
+comment on function frontdesk.embed_wake() is 'trigger, made by embed_table(): what came is embedded soon after commit';
+
+create or replace function frontdesk.embed_run(source_id bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  job bigint := (select s.job_id from frontdesk.embed_source s where s.id = source_id);
+  waits timestamptz;
+begin
+  -- One that waits will see what is committed until it begins. The engine has heard of it, unless a prepared transaction asked.
+  waits := (select min(r.started_at) from frontdesk.job_run r
+    where r.job_id = job and r.status = 'waiting' and r.message = 'there are rows to embed');
+  if waits is not null then
+    perform frontdesk.jobs_changed() where waits < frontdesk.now() - interval '10 seconds';
+    return;
+  end if;
+  insert into frontdesk.job_run (job_id, job_name, owner, command, status, scheduled_at, started_at, message)
+  select j.id, j.name, j.owner, j.command, 'waiting', frontdesk.now(), frontdesk.now(), 'there are rows to embed'
+  from frontdesk.job j where j.id = job and j.active;
+  if found then
+    perform frontdesk.jobs_changed();
+  end if;
+end
+$$;
+comment on function frontdesk.embed_run(bigint) is 'internal: the job of this declaration runs when this transaction commits';
+
+create or replace function frontdesk.embed_where(alias text, s frontdesk.embed_source) returns text
+immutable language sql set search_path = pg_catalog, pg_temp as $$
+  select format(E'%1$s.%2$I is null and %1$s.%3$I is not null and btrim(%1$s.%3$I::text, E\' \\t\\r\\n\') <> \'\' and (%4$s\n)',
+    alias, s.embedding_column, s.content_column, s.condition)
+$$;
+comment on function frontdesk.embed_where(text, frontdesk.embed_source) is 'internal: the SQL condition of the rows that wait for their vector';
+
+create or replace function frontdesk.embed_table(
+  source regclass, content_column name, embedding_column name, embedder text = null, condition text = null) returns bigint
+language plpgsql set search_path = pg_catalog, frontdesk, @extschema:vector@, pg_temp as $$
+#variable_conflict use_variable
+declare
+  this bigint := frontdesk.embedder_id(embedder);
+  wanted int := frontdesk.embedder_dimensions(this);
+  has int;
+  s frontdesk.embed_source;
+  prefix text;
+  label text;
+begin
+  if source is null or content_column is null or embedding_column is null then
+    raise exception using errcode = 'null_value_not_allowed', message = 'source, content_column and embedding_column must not be null';
+  end if;
+  perform frontdesk.watch_source(source);
+  perform frontdesk.embed_column(source, content_column, 'content_column', 'text');
+  perform frontdesk.embed_column(source, embedding_column, 'embedding_column', 'vector');
+  select a.atttypmod into has from pg_attribute a where a.attrelid = source and a.attname = embedding_column;
+  if has > 0 and has <> wanted then
+    raise exception using errcode = 'datatype_mismatch',
+      message = format('column "%s" of %s has %s dimensions, the embedder answers %s', embedding_column, source, has, wanted),
+      hint = 'Change the column''s type, or use an embedder that fits.';
+  end if;
+  condition := coalesce(nullif(btrim(condition), ''), 'true');
+  begin
+    -- A loop takes one query and no more; the line's end ends a comment.
+    for has in execute format(E'select 1 from %s t where (%s\n) limit 0', source, condition) loop
+    end loop;
+  exception when others then
+    raise exception using errcode = sqlstate, message = format('condition: %s', sqlerrm),
+      hint = format('SQL about the columns of %s, such as: language = ''en''.', source);
+  end;
+  -- Rows that change from here on wait for this transaction, so that none is missed.
+  execute format('lock table %s in share row exclusive mode', source);
+  select left(c.relname, 40) || '_' || left(embedding_column, 12) into prefix from pg_class c where c.oid = source;
+  execute format('create index if not exists %I on %s ((0)) where %I is null', prefix || '_pending', source, embedding_column);
+  execute format('create index if not exists %I on %s (hashtextextended(%I::text, 0)) where %I is not null', prefix || '_known', source,
+    content_column, embedding_column);
+  execute format('create or replace trigger %I before update on %s for each row
+    when (old.%3$I is distinct from new.%3$I and old.%4$I is not distinct from new.%4$I and new.%4$I is not null) execute function frontdesk.embed_reset(%4$L)',
+    'frontdesk_embed_reset_' || left(embedding_column, 40), source, content_column, embedding_column);
+  execute format('create or replace trigger %I after insert on %s for each statement execute function frontdesk.embed_wake(%L)',
+    'frontdesk_embed_insert_' || left(embedding_column, 39), source, embedding_column);
+  execute format('create or replace trigger %I after update on %s for each row
+    when (new.%3$I is null and (old.%3$I is not null or old.%4$I is distinct from new.%4$I)) execute function frontdesk.embed_wake(%3$L)',
+    'frontdesk_embed_update_' || left(embedding_column, 39), source, embedding_column, content_column);
+  insert into frontdesk.embed_source as o (source, source_name, content_column, embedding_column, embedder_id, condition, owner)
+  values (source, source::text, content_column, embedding_column, this, condition, current_user::regrole)
+  on conflict on constraint embed_source_source_embedding_column_embedder_id_key do update
+  set source_name = excluded.source_name, content_column = excluded.content_column, condition = excluded.condition, owner = excluded.owner
+  returning o.* into s;
+  label := format('embed %s.%s by %s', s.source_name, embedding_column, frontdesk.embedder_name(this));
+  -- Rows that no trigger saw (a replica, a load without triggers) are found by the hour.
+  update frontdesk.embed_source o set job_id = frontdesk.schedule(label, format('%s * * * *', s.id % 60), format('call frontdesk.embed_pending(%s)', s.id),
+      max_retries => 5, catch_up => 'one')
+  where o.id = s.id returning o.* into s;
+  perform frontdesk.run_job(label);
+  return frontdesk.embed_rows(s);
+end
+$$;
+comment on function frontdesk.embed_table(regclass, name, name, text, text) is
+  'from now on each row''s text is embedded: rows whose embedding is null and that satisfy the condition (SQL about the row) get their vector soon after commit, and anew when the text changes. '
+  'Returns how many rows wait. Makes two small indexes and three triggers on the table, and a job that runs as the caller, who must own the table. The same text is not embedded twice. '
+  'Several embedders may share a column, each with its condition. Not granted to PUBLIC, because embedding costs';
+
+create or replace function frontdesk.embedder_dimensions(embedder bigint) returns int
+stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select e.dimensions from frontdesk.embedder e where e.id = embedder
+$$;
+comment on function frontdesk.embedder_dimensions(bigint) is 'internal: how many numbers its vectors have';
+
+create or replace function frontdesk.embedder_model(embedder bigint) returns text
+stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select e.model from frontdesk.embedder e where e.id = embedder
+$$;
+comment on function frontdesk.embedder_model(bigint) is 'internal: what it calls its model';
+
+create or replace function frontdesk.embed_rows(s frontdesk.embed_source, failed boolean = false) returns bigint
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp set enable_seqscan = off as $$
+declare
+  result bigint;
+begin
+  execute format('select count(*) from (select hashtextextended(t.%I::text, 0) as hash from %s t where %s) r
+    where $2 = exists (select from frontdesk.embed_failure f where f.source_id = $1 and f.content_hash = r.hash)',
+    s.content_column, s.source, frontdesk.embed_where('t', s))
+  into result using s.id, failed;
+  return result;
+end
+$$;
+comment on function frontdesk.embed_rows(frontdesk.embed_source, boolean) is 'internal: how many rows wait for their vector, or were refused one';
+
+create or replace function frontdesk.embed_count(source_id bigint, failed boolean = false) returns bigint
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  owner oid := (select s.owner::oid from frontdesk.embed_source s where s.id = source_id and pg_has_role(session_user, s.owner::oid, 'usage'));
+begin
+  -- The condition is SQL of the table's owner, and runs as him.
+  return (select (q #>> '{}')::bigint from frontdesk.query_as(owner, format(
+    'select to_jsonb(frontdesk.embed_rows(s, %L)) from frontdesk.embed_source s where s.id = %s', failed, source_id), null, null) q);
+exception when others then
+  -- The table is gone, or no longer what it was: its job says so.
+  return null;
+end
+$$;
+comment on function frontdesk.embed_count(bigint, boolean) is 'internal: how many rows wait for their vector, or were refused one, counted with the rights of the table''s owner';
+
+create or replace function frontdesk.unembed_table(source regclass, embedding_column name = null, embedder text = null) returns int
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp set client_min_messages = warning as $$
+#variable_conflict use_variable
+declare
+  s frontdesk.embed_source;
+  removed int := 0;
+  prefix text := (select left(c.relname, 40) from pg_class c where c.oid = source);
+  schema text := (select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = source);
+begin
+  for s in select * from frontdesk.embed_source o where o.source = source
+    and (embedding_column is null or o.embedding_column = embedding_column)
+    and (embedder is null or o.embedder_id = frontdesk.embedder_id(embedder))
+  loop
+    delete from frontdesk.embed_failure f where f.source_id = s.id;
+    delete from frontdesk.embed_source o where o.id = s.id;
+    perform frontdesk.unschedule(j.id) from frontdesk.job j join frontdesk.job t on t.owner = j.owner and j.name in (t.name, t.name || ' (again)')
+      where t.id = s.job_id;
+    removed := removed + 1;
+    if not exists (select from frontdesk.embed_source o where o.source = source and o.embedding_column = s.embedding_column) then
+      execute format('drop trigger if exists %I on %s', 'frontdesk_embed_reset_' || left(s.embedding_column, 40), source);
+      execute format('drop trigger if exists %I on %s', 'frontdesk_embed_insert_' || left(s.embedding_column, 39), source);
+      execute format('drop trigger if exists %I on %s', 'frontdesk_embed_update_' || left(s.embedding_column, 39), source);
+      execute format('drop index if exists %I.%I', schema, prefix || '_' || left(s.embedding_column, 12) || '_pending');
+      execute format('drop index if exists %I.%I', schema, prefix || '_' || left(s.embedding_column, 12) || '_known');
+    end if;
+  end loop;
+  return removed;
+end
+$$;
+comment on function frontdesk.unembed_table(regclass, name, text) is 'embed this table no more (this column, by this embedder; null: any); returns how many declarations that were. Vectors stay';
+
+create or replace function frontdesk.retry_embedding(source regclass, embedding_column name = null) returns bigint
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+#variable_conflict use_variable
+declare
+  result bigint;
+begin
+  delete from frontdesk.embed_failure f using frontdesk.embed_source s
+  where s.id = f.source_id and s.source = source and (embedding_column is null or s.embedding_column = embedding_column);
+  get diagnostics result = row_count;
+  perform frontdesk.run_job(j.name) from frontdesk.embed_source s join frontdesk.job j on j.id = s.job_id
+  where s.source = source and (embedding_column is null or s.embedding_column = embedding_column);
+  return result;
+end
+$$;
+comment on function frontdesk.retry_embedding(regclass, name) is 'try what the embedder refused once more; returns how many contents those are';
+
+create or replace function frontdesk.embed_again(source regclass, embedding_column name = null, embedder text = null) returns bigint
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+#variable_conflict use_variable
+declare
+  s frontdesk.embed_source;
+  n bigint;
+  result bigint := 0;
+begin
+  for s in select * from frontdesk.embed_source o where o.source = source
+    and (embedding_column is null or o.embedding_column = embedding_column)
+    and (embedder is null or o.embedder_id = frontdesk.embedder_id(embedder))
+  loop
+    execute format('update %s t set %2$I = null where t.%2$I is not null and t.%3$I is not null and (%4$s' || E'\n)', source, s.embedding_column,
+      s.content_column, s.condition);
+    get diagnostics n = row_count;
+    result := result + n;
+    delete from frontdesk.embed_failure f where f.source_id = s.id;
+    perform frontdesk.run_job(j.name) from frontdesk.job j where j.id = s.job_id;
+  end loop;
+  return result;
+end
+$$;
+comment on function frontdesk.embed_again(regclass, name, text) is 'forget the vectors of a table and make them anew: after the model was changed. Returns how many; until then search finds less';
+
+create or replace function frontdesk.embedder_name(embedder bigint) returns text
+stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select e.name from frontdesk.embedder e where e.id = embedder
+$$;
+comment on function frontdesk.embedder_name(bigint) is 'internal: its name';
+
+create or replace function frontdesk.embed_failures(source regclass)
+returns table (embedding_column name, ctid tid, content text, reason text, failed_at timestamptz)
+language plpgsql stable set search_path = pg_catalog, frontdesk, pg_temp set enable_seqscan = off as $$
+#variable_conflict use_variable
+declare
+  s frontdesk.embed_source;
+begin
+  for s in select * from frontdesk.embed_source o where o.source = source order by o.id loop
+    return query execute format('select %L::name, r.place, r.content, f.reason, f.failed_at
+      from (select t.ctid as place, t.%I::text as content from %s t where %s) r
+      join frontdesk.embed_failure f on f.source_id = $1 and f.content_hash = hashtextextended(r.content, 0) order by f.failed_at',
+      s.embedding_column, s.content_column, source, frontdesk.embed_where('t', s)) using s.id;
+  end loop;
+end
+$$;
+comment on function frontdesk.embed_failures(regclass) is
+  'the rows that the embedder refuses, and its reason. Find one by: select * from ... where ctid = ...; change its text, or call retry_embedding()';
