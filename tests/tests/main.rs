@@ -3,6 +3,7 @@
 
 mod appointments;
 mod delivery;
+mod embedder;
 mod hostile;
 mod http;
 mod leads;

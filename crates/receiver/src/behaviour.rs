@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::embedder::Lie;
+
 /// How one request is treated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Behaviour {
@@ -38,6 +40,8 @@ pub(crate) enum Behaviour {
     Binary,
     /// `/echo`: the request as JSON
     Echo,
+    /// `/embed/DIMENSIONS`, `/embed/DIMENSIONS/FAULT`: an embedder, see `embedder.rs`
+    Embed(usize, Option<Lie>),
     /// `/toggle/NAME`: the status set through control, 200 until then
     Toggle(String),
 }
@@ -85,6 +89,9 @@ impl Behaviour {
             "headers-endless" => Behaviour::HeadersEndless,
             "binary" => Behaviour::Binary,
             "echo" => Behaviour::Echo,
+            "embed" => {
+                Behaviour::Embed(second?.parse().ok().filter(|n| *n <= 16_000)?, segments.next().and_then(Lie::of))
+            }
             "toggle" => Behaviour::Toggle(second?.to_owned()),
             _ => Behaviour::Ok,
         })

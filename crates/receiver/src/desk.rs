@@ -13,6 +13,7 @@ use signing::Verifier;
 
 use crate::behaviour::{Behaviour, Stage};
 use crate::control;
+use crate::embedder;
 use crate::options::Options;
 use crate::raw::Raw;
 use crate::record::{Log, Seen};
@@ -120,6 +121,10 @@ impl Desk {
             Behaviour::Drip(pause) => Response::new(Reply::drip(pause)),
             Behaviour::Big(bytes) => Response::new(Reply::Big(bytes)),
             Behaviour::Binary => Response::new(Reply::Whole(Bytes::from_static(b"a\xff\xfe\x00b"))),
+            Behaviour::Embed(dimensions, lie) => {
+                let (status, body) = embedder::answer(&seen.body, dimensions, lie);
+                json(status, body)
+            }
             Behaviour::Echo => json(200, serde_json::to_vec(&seen.record()).unwrap_or_default()),
             Behaviour::Reset(Stage::Start) => return Err(NoAnswer::Raw(Raw::Reset(b""))),
             Behaviour::Reset(Stage::Headers) => {

@@ -17,6 +17,7 @@
 //! | `/big/BYTES`, `/binary` | a long body; one that is not UTF-8 |
 //! | `/hang`, `/drip/MS` | nothing, ever; a byte each MS (default 1000), for ever |
 //! | `/reset`, `/reset/headers`, `/reset/body` | a TCP reset, after none or some of the response |
+//! | `/embed/DIMENSIONS`, `/embed/DIMENSIONS/FAULT` | an embedder; one whose answers are wrong |
 //! | `/close`, `/garbage`, `/headers-endless` | no answer; no HTTP; headers without end |
 //!
 //! It counts everything and answers questions about it, in the process ([`Receiver`]) or under `/_control/`.
@@ -26,6 +27,7 @@ mod behaviour;
 mod connection;
 mod control;
 mod desk;
+mod embedder;
 mod listener;
 mod options;
 mod raw;

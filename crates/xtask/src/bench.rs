@@ -2,6 +2,7 @@
 
 pub mod crm;
 pub mod delivery;
+pub mod embedding;
 pub mod knowledge;
 pub mod pgbench;
 pub mod schedule;
@@ -16,8 +17,13 @@ use crate::{install, postgres::Postgres};
 type Bench = fn(&Postgres, &[String]) -> Result<()>;
 
 /// Every bench by name.
-const BENCHES: [(&str, Bench); 4] =
-    [("crm", crm::run), ("delivery", delivery::run), ("knowledge", knowledge::run), ("schedule", schedule::run)];
+const BENCHES: &[(&str, Bench)] = &[
+    ("crm", crm::run),
+    ("delivery", delivery::run),
+    ("embedding", embedding::run),
+    ("knowledge", knowledge::run),
+    ("schedule", schedule::run),
+];
 
 /// Runs one bench, or all. Tables go to stdout, progress to stderr.
 pub fn run(postgres: &Postgres, name: Option<&str>, options: &[String]) -> Result<()> {

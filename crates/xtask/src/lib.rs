@@ -10,6 +10,7 @@ pub mod cache;
 pub mod checkout;
 pub mod cluster;
 pub mod demo;
+pub mod embedder;
 pub mod image;
 pub mod install;
 pub mod postgres;

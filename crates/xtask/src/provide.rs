@@ -3,7 +3,7 @@
 //! In this order: `$PG_CONFIG`; a `pg_config` on the PATH or in the usual places; what was built before; the
 //! distribution's packages; a build from Debian's source packages; `cargo pgrx init`'s own download.
 
-mod apt;
+pub(crate) mod apt;
 mod candidates;
 mod libclang;
 mod packages;

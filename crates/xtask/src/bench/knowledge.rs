@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
+use super::embedding;
 use super::server::{self, DATABASE};
 use super::table::{Table, thousands};
 use crate::cluster::Cluster;
@@ -50,6 +51,8 @@ pub fn run(postgres: &Postgres, options: &[String]) -> Result<()> {
     table.row(&["hybrid search of four words, p50", &format!("{} ms", hybrid.0), "≤ 25 ms"]);
     let differences = sql(&cluster, FILTERS)?;
     table.row(&["compile_filter against filter_matches", &differences, "0 of 10,000 differ"]);
+    drop(cluster);
+    embedding::rows(postgres, false, &mut table)?;
     table.print();
     Ok(())
 }

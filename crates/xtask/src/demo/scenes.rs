@@ -7,6 +7,7 @@ mod dead_receiver;
 mod first_webhook;
 mod front_desk;
 mod job;
+mod knowledge;
 mod night;
 mod no_show;
 mod reminded;
@@ -16,7 +17,7 @@ mod rollback;
 
 use super::Scene;
 
-pub const SCENES: [Scene; 13] = [
+pub const SCENES: [Scene; 14] = [
     Scene {
         title: "A row changes, a signed webhook arrives",
         about: "Three statements: the extension, where events go, which table has them. The receiver gets the secret that \
@@ -42,6 +43,12 @@ pub const SCENES: [Scene; 13] = [
         title: "A reminder",
         about: "One statement on an ordinary table: emit this event a day before that column, if the row still qualifies.",
         play: reminder::play,
+    },
+    Scene {
+        title: "A handbook that answers",
+        about: "Texts in an ordinary table get their vectors from an embedding service, by themselves. Three questions, in other \
+                words than the answers.",
+        play: knowledge::play,
     },
     Scene {
         title: "A dead receiver delays nobody",
