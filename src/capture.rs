@@ -5,6 +5,7 @@ mod fit;
 mod handle;
 mod log;
 mod row;
+mod score;
 mod timer;
 mod watch;
 
@@ -14,6 +15,7 @@ use pgrx::prelude::*;
 pub use handle::{close, forget};
 use log::{Event, append};
 use row::Row;
+pub use score::shelf;
 use watch::Watch;
 
 use crate::error::raise;

@@ -10,4 +10,5 @@ mod locale;
 mod matching;
 mod schedule;
 mod schema;
+mod scoring;
 mod webhook;

@@ -102,7 +102,7 @@ declare
   r record;
 begin
   if frontdesk.crm_version() is null then
-    raise exception using errcode = 'undefined_schema', message = 'there is no schema crm of pg_frontdesk here';
+    raise exception using errcode = 'invalid_schema_name', message = 'there is no schema crm of pg_frontdesk here';
   end if;
   if confirm is distinct from current_database() then
     raise exception using errcode = 'invalid_parameter_value',
@@ -114,6 +114,7 @@ begin
   for r in select t.name from frontdesk.reminders t where t.source like 'crm.%' loop
     perform frontdesk.unremind(r.name);
   end loop;
+  perform frontdesk.unschedule('crm rescore');
   drop schema crm cascade;
   return 'schema crm is dropped; endpoints and past events are kept';
 end

@@ -45,6 +45,23 @@ grant execute on function
 to public;
 grant select on frontdesk.watch to public;
 
+-- Who has the facts may have them scored; the models are read and written by whom the owner lets.
+grant execute on function
+  frontdesk.score_of(text, text, uuid),
+  frontdesk.score(jsonb, text, uuid),
+  frontdesk.score_tier_of(numeric, text, uuid),
+  frontdesk.score_tier(numeric, text, uuid),
+  frontdesk.score_parts(text, uuid),
+  frontdesk.explain_score_of(text, text, uuid),
+  frontdesk.explain_score(jsonb, text, uuid),
+  frontdesk.score_is_stale(record, text, text, text, text, text),
+  frontdesk.keep_score(),
+  frontdesk.keep_scores(regclass, text, name, name, name, name),
+  frontdesk.fit_score_model(text, text[], boolean[]),
+  frontdesk.follow_scores(text)
+to public;
+grant select, insert, delete on frontdesk.score_follower to public;
+
 -- Jobs and reminders are everybody's own: row level security (sql/tables/30_schedule.sql, 31_timer.sql) says which.
 grant execute on function
   frontdesk.check_schedule(text),

@@ -118,6 +118,10 @@ impl Row {
         Row { tuple, columns: self.columns }
     }
 
+    pub fn tuple(&self) -> pg_sys::HeapTuple {
+        self.tuple
+    }
+
     pub unsafe fn to_jsonb(self) -> pg_sys::Datum {
         // SAFETY: the datum is a composite of the relation's row type, with everything toasted fetched.
         unsafe {

@@ -2,15 +2,15 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use crate::{Node, Order, Scalar, Test, compare_numbers, contains, equal};
+use crate::{Document, Node, Order, Scalar, Test, compare_numbers, contains, equal};
 
 /// Whether `document` passes; never fails, and recurses only as deep as the parser let the filter nest.
-pub fn matches(node: &Node, document: &Value) -> bool {
+pub fn matches<D: Document + ?Sized>(node: &Node, document: &D) -> bool {
     match node {
         Node::All(nodes) => nodes.iter().all(|node| matches(node, document)),
         Node::Any(nodes) => nodes.iter().any(|node| matches(node, document)),
         Node::Not(node) => !matches(node, document),
-        Node::Is { path, test } => passes(test, path.find(document)),
+        Node::Is { path, test } => passes(test, document.at(path)),
     }
 }
 

@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::{FilterError, Node, eval, parse};
+use crate::{Document, FilterError, Node, Path, eval, parse};
 
 /// A condition on a JSON document.
 ///
@@ -37,8 +37,13 @@ impl Filter {
         parse::filter(value).map(Filter)
     }
 
-    pub fn matches(&self, document: &Value) -> bool {
+    pub fn matches<D: Document + ?Sized>(&self, document: &D) -> bool {
         eval::matches(&self.0, document)
+    }
+
+    /// Every path that it looks at, in the order of its text.
+    pub fn paths(&self) -> Vec<&Path> {
+        self.0.paths()
     }
 
     /// For other back-ends.

@@ -24,6 +24,6 @@ pub use event_type::{EventTypeError, check_event_type};
 pub use filter::Filter;
 pub use filter_error::FilterError;
 pub use node::{Node, Order, Scalar, Test};
-pub use path::{Path, Segment};
+pub use path::{Document, Path, Segment};
 pub use pattern::{Pattern, PatternError};
 pub use sql::{SqlError, containing, literal, sql};

@@ -16,6 +16,16 @@ pub enum Node {
     Is { path: Path, test: Test },
 }
 
+impl Node {
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        match self {
+            Node::All(nodes) | Node::Any(nodes) => nodes.iter().flat_map(Node::paths).collect(),
+            Node::Not(node) => node.paths(),
+            Node::Is { path, .. } => vec![path],
+        }
+    }
+}
+
 /// One operator with its operand. `x` is the value at the path.
 #[derive(Clone, Debug)]
 pub enum Test {

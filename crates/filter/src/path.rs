@@ -16,7 +16,7 @@ pub struct Segment {
 
 impl Path {
     /// Splits at dots; `None` when a segment is empty.
-    pub(crate) fn parse(text: &str) -> Option<Path> {
+    pub fn parse(text: &str) -> Option<Path> {
         text.split('.').map(|name| (!name.is_empty()).then(|| Segment::new(name))).collect::<Option<_>>().map(Path)
     }
 
@@ -26,11 +26,31 @@ impl Path {
 
     /// The value there, as `document #> path` finds it: no traversal of arrays but by index.
     pub fn find<'a>(&self, document: &'a Value) -> Option<&'a Value> {
-        self.0.iter().try_fold(document, |value, segment| match value {
-            Value::Object(object) => object.get(&segment.name),
-            Value::Array(items) => items.get(segment.position(items.len())?),
-            _ => None,
-        })
+        below(document, &self.0)
+    }
+
+    /// The value there when `value` is what the first segment names.
+    pub fn find_below<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        below(value, &self.0[1..])
+    }
+}
+
+fn below<'a>(value: &'a Value, segments: &[Segment]) -> Option<&'a Value> {
+    segments.iter().try_fold(value, |value, segment| match value {
+        Value::Object(object) => object.get(&segment.name),
+        Value::Array(items) => items.get(segment.position(items.len())?),
+        _ => None,
+    })
+}
+
+/// What a filter looks into: a JSON value, or anything that has one for a path.
+pub trait Document {
+    fn at(&self, path: &Path) -> Option<&Value>;
+}
+
+impl Document for Value {
+    fn at(&self, path: &Path) -> Option<&Value> {
+        path.find(self)
     }
 }
 

@@ -1,0 +1,25 @@
+#![forbid(unsafe_code)]
+//! Scores with their reasons: models of weighted rules over the facts of a lead, or of anything else.
+//!
+//! A [`Book`] is a set of models that may be parts of each other. Compiling it finds every mistake; scoring cannot fail.
+//! All arithmetic is in [`Points`], hundredths as integers, so that the lines of an explanation add up to the score exactly.
+
+mod book;
+mod definition;
+mod error;
+mod evaluate;
+mod facts;
+mod line;
+mod model;
+mod moment;
+mod points;
+mod train;
+
+pub use book::Book;
+pub use definition::{ModelDefinition, RuleDefinition};
+pub use error::ScoreError;
+pub use evaluate::Score;
+pub use facts::Facts;
+pub use line::{Line, breakdown};
+pub use points::Points;
+pub use train::{Sample, TrainError, Trained, train};

@@ -1,0 +1,133 @@
+//! A row's score: the trigger function that keeps it, and the question whether it is still right.
+
+mod shape;
+pub mod shelf;
+
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use scoring::{Points, Score, breakdown};
+
+use self::shape::{Columns, Shape};
+use super::row::Row;
+use crate::error::raise;
+
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_frontdesk_keep_score() -> *const pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// `frontdesk.keep_score(model, tenant column, score column, tier column, breakdown column)`: a BEFORE trigger for each row.
+/// The last four may be empty.
+///
+/// # Safety
+/// Called by PostgreSQL's function manager.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn frontdesk_keep_score(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: fcinfo is valid for this call; its context is a TriggerData when called as a trigger, whose relation and
+    // tuples are valid while it runs.
+    unsafe {
+        let trigger = (*fcinfo).context.cast::<pg_sys::TriggerData>();
+        let event = || (*trigger).tg_event;
+        if !pgrx::trigger_support::called_as_trigger(fcinfo)
+            || event() & pg_sys::TRIGGER_EVENT_TIMINGMASK != pg_sys::TRIGGER_EVENT_BEFORE
+            || event() & pg_sys::TRIGGER_EVENT_ROW == 0
+            || event() & pg_sys::TRIGGER_EVENT_OPMASK == pg_sys::TRIGGER_EVENT_DELETE
+        {
+            raise(
+                PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                "frontdesk.keep_score() is a function of BEFORE INSERT OR UPDATE triggers, for each row",
+                None,
+                Some("Call frontdesk.keep_scores('your_table'); it makes the trigger.".into()),
+            );
+        }
+        let tuple = match event() & pg_sys::TRIGGER_EVENT_OPMASK {
+            pg_sys::TRIGGER_EVENT_INSERT => (*trigger).tg_trigtuple,
+            _ => (*trigger).tg_newtuple,
+        };
+        let columns = Columns::of_trigger(&*(*trigger).tg_trigger);
+        let description = (*(*trigger).tg_relation).rd_att;
+        let kept = judged(&columns, tuple, description, |shape, values, score| {
+            let changes = shape.changes(values, score);
+            match changes.is_empty() {
+                true => tuple,
+                false => Row::new(tuple, description).with(&changes).tuple(),
+            }
+        });
+        (*fcinfo).isnull = false;
+        pg_sys::Datum::from(kept.unwrap_or(tuple))
+    }
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_frontdesk_score_is_stale() -> *const pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// `frontdesk.score_is_stale(source record, model text, tenant_column text, score_column text, tier_column text,
+/// breakdown_column text)`, strict.
+///
+/// # Safety
+/// Called by PostgreSQL's function manager with arguments of these types.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn frontdesk_score_is_stale(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: as said above; a composite datum names its row type.
+    unsafe {
+        let Some(datum) = pgrx::pg_getarg_datum(fcinfo, 0) else { return pg_sys::Datum::from(false) };
+        let text = |n| pgrx::pg_getarg::<&str>(fcinfo, n).unwrap_or_default().to_string();
+        let columns = Columns { model: text(1), tenant: text(2), score: text(3), tier: text(4), breakdown: text(5) };
+        let header = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();
+        let (kind, modifier) = ((*header).t_choice.t_datum.datum_typeid, (*header).t_choice.t_datum.datum_typmod);
+        let description = pg_sys::lookup_rowtype_tupdesc(kind, modifier);
+        let mut tuple = pg_sys::HeapTupleData {
+            t_len: ((*header).t_choice.t_datum.datum_len_ as u32) >> 2,
+            t_data: header,
+            ..Default::default()
+        };
+        let stale = judged(&columns, &mut tuple, description, |shape, values, score| !shape.is_current(values, score));
+        if (*description).tdrefcount >= 0 {
+            pg_sys::DecrTupleDescRefCount(description);
+        }
+        pg_sys::Datum::from(stale.unwrap_or(false))
+    }
+}
+
+/// Scores a row. `None` where there is no such model: what cannot be scored is left as it is.
+///
+/// # Safety
+/// The tuple is of that description.
+unsafe fn judged<T>(
+    columns: &Columns,
+    tuple: pg_sys::HeapTuple,
+    description: pg_sys::TupleDesc,
+    then: impl FnOnce(&Shape, &[Option<pg_sys::Datum>], &Score) -> T,
+) -> Option<T> {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        let values = shape::values(tuple, description);
+        let shelf = shelf::current();
+        let tenant = columns.tenant_of(description, &values);
+        let book = shelf.book(tenant).ok()?;
+        let place = book.place(&columns.model)?;
+        let shape = Shape::of(columns, description, &book, place);
+        let facts = scoring::Facts::new(book.columns(place), shape.facts(&values));
+        let score = book.score(place, &facts, shelf.now);
+        Some(then(&shape, &values, &score))
+    }
+}
+
+/// What a row is to have in its columns, as PostgreSQL prints it.
+struct Wanted<'a> {
+    score: Points,
+    tier: Option<&'a str>,
+    breakdown: String,
+}
+
+impl<'a> From<&Score<'a>> for Wanted<'a> {
+    fn from(score: &Score<'a>) -> Wanted<'a> {
+        Wanted { score: score.score, tier: score.tier, breakdown: breakdown(&score.lines) }
+    }
+}

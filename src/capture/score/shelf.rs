@@ -1,0 +1,152 @@
+//! Compiled models of this session. Once in a statement, the number that changes with every change of a model is compared.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use pgrx::prelude::*;
+use pgrx::spi::{OwnedPreparedStatement, SpiResult};
+use scoring::{Book, ModelDefinition, ScoreError};
+
+use crate::engine::clock;
+use crate::error::raise;
+
+/// Tenants whose books are kept.
+const MOST: usize = 10_000;
+
+pub type Tenant = [u8; 16];
+const EVERYBODY: Tenant = [0; 16];
+
+#[derive(Clone)]
+pub struct Shelf {
+    version: i64,
+    /// Seconds since 1970, the same for a whole statement.
+    pub now: f64,
+    books: Rc<RefCell<HashMap<Tenant, Kept>>>,
+}
+
+/// A tenant without models of his own has everybody's.
+type Kept = Option<Result<Rc<Book>, Rc<ScoreError>>>;
+
+thread_local! {
+    static SHELF: RefCell<Option<Shelf>> = const { RefCell::new(None) };
+    /// Beginning of the transaction and of the statement in which the version was compared last.
+    static COMPARED: Cell<(i64, i64)> = const { Cell::new((0, 0)) };
+    /// Beginning of the transaction in which this session changed a model.
+    static CHANGED: Cell<i64> = const { Cell::new(0) };
+    static VERSION: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
+    static BOOK: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
+}
+
+/// This session changed a model: until its transaction ends nothing is taken on trust, because a savepoint may take it back.
+pub fn changed() {
+    SHELF.set(None);
+    // SAFETY: a plain read of the session's state.
+    CHANGED.set(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() });
+}
+
+pub fn current() -> Shelf {
+    // SAFETY: plain reads of the session's state.
+    let this = unsafe { (pg_sys::GetCurrentTransactionStartTimestamp(), pg_sys::GetCurrentStatementStartTimestamp()) };
+    if COMPARED.get() == this
+        && CHANGED.get() != this.0
+        && let Some(shelf) = SHELF.with_borrow(Clone::clone)
+    {
+        return shelf;
+    }
+    let version = version();
+    let now = (clock::now() as f64) / 1e6 + clock::UNIX_EPOCH_SECONDS as f64;
+    let shelf = SHELF.with_borrow_mut(|kept| match kept {
+        Some(shelf) if shelf.version == version => {
+            shelf.now = now;
+            shelf.clone()
+        }
+        _ => kept.insert(Shelf { version, now, books: Rc::default() }).clone(),
+    });
+    COMPARED.set(this);
+    shelf
+}
+
+impl Shelf {
+    /// # Errors
+    /// The models were declared with another version of the library, which this one finds a mistake in.
+    pub fn book(&self, tenant: Option<Tenant>) -> Result<Rc<Book>, Rc<ScoreError>> {
+        match self.kept(tenant.unwrap_or(EVERYBODY)) {
+            Some(book) => book,
+            None => self.kept(EVERYBODY).unwrap_or_else(|| Ok(Rc::default())),
+        }
+    }
+
+    fn kept(&self, tenant: Tenant) -> Kept {
+        if let Some(kept) = self.books.borrow().get(&tenant) {
+            return kept.clone();
+        }
+        let models = text("select frontdesk.score_book($1)", &BOOK, &[pgrx::Uuid::from_bytes(tenant).into()]);
+        let kept = models.map(|models| compile(&models).map(Rc::new).map_err(Rc::new));
+        let mut books = self.books.borrow_mut();
+        if books.len() >= MOST {
+            books.clear();
+        }
+        books.insert(tenant, kept.clone());
+        kept
+    }
+}
+
+/// `models` as frontdesk.score_book() writes them.
+pub fn compile(models: &str) -> Result<Book, ScoreError> {
+    let models: Vec<ModelDefinition> = serde_json::from_str(models).unwrap_or_else(|error| {
+        raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, format!("score models are not readable: {error}"), None, None)
+    });
+    Book::compile(&models)
+}
+
+fn version() -> i64 {
+    as_owner(|| {
+        Spi::connect(|client| {
+            prepare(client, &VERSION, "select v from frontdesk.score_version() v", &[])?;
+            VERSION.with_borrow(|plan| match plan {
+                Some(plan) => client.select(plan, Some(1), &[])?.first().get::<i64>(1),
+                None => Ok(None),
+            })
+        })
+    })
+    .unwrap_or_default()
+}
+
+type Plan = std::thread::LocalKey<RefCell<Option<OwnedPreparedStatement>>>;
+
+fn text(query: &str, plan: &'static Plan, args: &[pgrx::datum::DatumWithOid]) -> Option<String> {
+    as_owner(|| {
+        Spi::connect(|client| {
+            let types: Vec<pg_sys::PgOid> = args.iter().map(|arg| arg.oid().into()).collect();
+            prepare(client, plan, query, &types)?;
+            plan.with_borrow(|plan| match plan {
+                Some(plan) => client.select(plan, Some(1), args)?.first().get::<String>(1),
+                None => Ok(None),
+            })
+        })
+    })
+}
+
+fn prepare(client: &pgrx::spi::SpiClient, plan: &'static Plan, query: &str, types: &[pg_sys::PgOid]) -> SpiResult<()> {
+    if plan.with_borrow(Option::is_none) {
+        plan.set(Some(client.prepare(query, types)?.keep()));
+    }
+    Ok(())
+}
+
+/// With the rights of the extension: who changes a row has none on the models.
+fn as_owner<T>(read: impl FnOnce() -> SpiResult<T>) -> T {
+    let mut user = pg_sys::InvalidOid;
+    let mut context = 0;
+    // SAFETY: restored below; an error aborts the (sub)transaction, which restores it too.
+    unsafe {
+        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+        let local = pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32;
+        pg_sys::SetUserIdAndSecContext(pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID), context | local);
+    }
+    let outcome = read();
+    // SAFETY: as it was.
+    unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
+    outcome.unwrap_or_else(|error| raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None))
+}

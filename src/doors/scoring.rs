@@ -1,0 +1,111 @@
+//! Room 50: scores, their reasons, and models learned from history.
+
+use std::rc::Rc;
+
+use ::scoring::{Book, Line, Points, Sample, ScoreError};
+use pgrx::prelude::*;
+use pgrx::{AnyNumeric, Uuid};
+use serde_json::Value;
+
+use crate::capture::shelf;
+use crate::error::{invalid, raise};
+
+#[pg_extern(sql = false)]
+fn score_of(facts: Option<&str>, model: Option<&str>, tenant: Option<Uuid>) -> Option<AnyNumeric> {
+    let facts = object(facts?);
+    let (book, place, now) = find(model, tenant);
+    numeric(book.points(place, &facts, now))
+}
+
+#[pg_extern(sql = false)]
+fn score_tier_of(score: Option<AnyNumeric>, model: Option<&str>, tenant: Option<Uuid>) -> Option<String> {
+    let (book, place, _) = find(model, tenant);
+    let score: f64 = score?.try_into().ok()?;
+    book.tier(place, Points::nearest(score)).map(str::to_string)
+}
+
+#[pg_extern(sql = false)]
+fn score_parts(model: Option<&str>, tenant: Option<Uuid>) -> Vec<String> {
+    let (book, place, _) = find(model, tenant);
+    book.parts(place).into_iter().map(str::to_string).collect()
+}
+
+#[pg_extern(sql = false)]
+fn explain_score_of(
+    facts: Option<&str>,
+    model: Option<&str>,
+    tenant: Option<Uuid>,
+) -> TableIterator<'static, (name!(rule, String), name!(points, Option<AnyNumeric>), name!(reason, String))> {
+    let Some(facts) = facts.map(object) else { return TableIterator::new(Vec::new()) };
+    let (book, place, now) = find(model, tenant);
+    let score = book.score(place, &facts, now);
+    let row = |line: &Line| (line.rule.clone(), numeric(line.points), line.reason());
+    TableIterator::new(score.lines.iter().map(row).collect::<Vec<_>>())
+}
+
+#[pg_extern(sql = false)]
+fn check_score_book(models: &str) {
+    shelf::compile(models).unwrap_or_else(|error| wrong(&error));
+}
+
+#[pg_extern(sql = false)]
+fn scores_changed() {
+    shelf::changed();
+}
+
+#[pg_extern(sql = false)]
+fn fit_score_model(name: &str, facts: Vec<Option<String>>, won: Vec<Option<bool>>) -> pgrx::JsonB {
+    let samples: Vec<Sample> = facts
+        .into_iter()
+        .zip(won)
+        .filter_map(|(facts, won)| Some(Sample { facts: object(&facts?), won: won? }))
+        .collect();
+    let trained = ::scoring::train(name, &samples).unwrap_or_else(|error| {
+        raise(
+            PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            error.to_string(),
+            error.detail(),
+            Some(error.hint()),
+        )
+    });
+    pgrx::JsonB(serde_json::to_value(trained).unwrap_or_default())
+}
+
+fn object(facts: &str) -> Value {
+    let facts = filter::document(facts);
+    if !facts.is_object() {
+        invalid("facts are a JSON object", Some("As in {\"email\": \"ada@example.com\", \"budget\": 5000}.".into()));
+    }
+    facts
+}
+
+fn find(model: Option<&str>, tenant: Option<Uuid>) -> (Rc<Book>, usize, f64) {
+    let shelf = shelf::current();
+    let book = shelf.book(tenant.map(|tenant| *tenant.as_bytes())).unwrap_or_else(|error| wrong(&error));
+    let model = model.unwrap_or("default");
+    let place = book.place(model).unwrap_or_else(|| {
+        raise(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            format!("score model \"{model}\" does not exist"),
+            None,
+            Some(match book.names().as_slice() {
+                [] => "Make one with frontdesk.set_score_model().".to_string(),
+                names => format!("There are {}.", names.join(", ")),
+            }),
+        )
+    });
+    (book, place, shelf.now)
+}
+
+fn wrong(error: &ScoreError) -> ! {
+    raise(
+        PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+        error.to_string(),
+        error.detail(),
+        Some(error.hint()).filter(|hint| !hint.is_empty()),
+    )
+}
+
+fn numeric(points: Points) -> Option<AnyNumeric> {
+    AnyNumeric::try_from(points.to_string().as_str()).ok()
+}
