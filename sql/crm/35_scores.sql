@@ -52,7 +52,7 @@ begin
   select * into lead from crm.leads l
   where l.id = lead_id and (crm.current_user_id() is null or l.account_id in (select crm.my_accounts()));
   if lead.id is null then
-    raise exception using errcode = 'no_data_found', message = format('lead %s does not exist', lead_id);
+    raise exception using errcode = 'no_data_found', message = format('lead %s does not exist', coalesce(lead_id::text, 'null'));
   end if;
   return lead;
 end
@@ -170,7 +170,7 @@ begin
     raise exception using errcode = 'undefined_object', message = format('stage "%s" does not exist', unknown),
       hint = 'Stages: ' || (select string_agg(k.name, ', ' order by k.position) from crm.lead_stages k where k.account_id = account) || '.';
   end if;
-  if cardinality(positive) is null or cardinality(negative) is null or positive && negative or from_stage = any (positive || negative) then
+  if coalesce(cardinality(positive), 0) = 0 or coalesce(cardinality(negative), 0) = 0 or positive && negative or from_stage = any (positive || negative) then
     raise exception using errcode = 'invalid_parameter_value',
       message = 'positive and negative are stages of different outcomes, which from_stage is none of',
       hint = 'As in crm.train_score_model(''chance'', ''contacted'', positive => ''{won,repeat}'', negative => ''{lost}'').';

@@ -191,7 +191,7 @@ begin
   end if;
   if jsonb_typeof(rules) is distinct from 'array' then
     raise exception using errcode = 'invalid_parameter_value', message = format('rules of model "%s" are not a JSON array', name),
-      hint = 'As in [{"name": "has_phone", "filter": {"phone": {"$exists": true}}, "points": 10, "reason": "has a phone"}].';
+      hint = 'As in [{"name": "has_phone", "filter": {"phone": {"$ne": null}}, "points": 10, "reason": "has a phone"}].';
   end if;
   for r in select x.value as rule, k.key from jsonb_array_elements(rules) x
     left join lateral jsonb_object_keys(case jsonb_typeof(x.value) when 'object' then x.value else '{}' end) k (key) on k.key <> all (known)

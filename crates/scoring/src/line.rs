@@ -46,7 +46,9 @@ impl Line<'_> {
         match &self.why {
             Why::Base => "what everyone begins with".to_string(),
             Why::Rule(reason) => own(reason),
-            Why::Scaled { reason, number, from, to } => format!("{}: {}, between {} and {}", own(reason), shown(*number), shown(*from), shown(*to)),
+            Why::Scaled { reason, number, from, to } => {
+                format!("{}: {}, between {} and {}", own(reason), shown(*number), shown(*from), shown(*to))
+            }
             Why::Group { name, maximum } => format!("{name} gives {maximum} at most"),
             Why::Cap(cap) => format!("{cap} at most"),
             Why::Floor(floor) => format!("{floor} at least"),

@@ -58,7 +58,7 @@ select frontdesk.remove_score_model('default', (select id from crm.accounts));
 -- Another account has a default of its own, and nobody else sees its leads.
 insert into crm.accounts (id, name) values ('22222222-2222-2222-2222-222222222222', 'Other');
 insert into crm.account_members (account_id, user_id, role) select id, case when name = 'Other' then 'olga' else 'mia' end, 'member' from crm.accounts;
-select frontdesk.set_score_model('default', '[{"name": "email", "points": 77, "filter": {"email": {"$exists": true}}}]', tenant => '22222222-2222-2222-2222-222222222222');
+select frontdesk.set_score_model('default', '[{"name": "email", "points": 77, "filter": {"email": {"$ne": null}}}]', tenant => '22222222-2222-2222-2222-222222222222');
 insert into crm.leads (account_id, name, email) values ('22222222-2222-2222-2222-222222222222', 'Dot', 'dot@example.com') returning name, score, score_tier, score_breakdown;
 create role regress_member;
 select crm.grant_access('regress_member');
