@@ -5,9 +5,9 @@ pub mod shelf;
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
-use scoring::{Points, Score, breakdown};
+use scoring::Score;
 
-use self::shape::{Columns, Shape};
+use self::shape::{Columns, Shape, Values};
 use super::row::Row;
 use crate::error::raise;
 
@@ -77,7 +77,7 @@ pub unsafe extern "C-unwind" fn frontdesk_score_is_stale(fcinfo: pg_sys::Functio
     // SAFETY: as said above; a composite datum names its row type.
     unsafe {
         let Some(datum) = pgrx::pg_getarg_datum(fcinfo, 0) else { return pg_sys::Datum::from(false) };
-        let text = |n| pgrx::pg_getarg::<&str>(fcinfo, n).unwrap_or_default().to_string();
+        let text = |n| pgrx::pg_getarg::<&str>(fcinfo, n).unwrap_or_default();
         let columns = Columns { model: text(1), tenant: text(2), score: text(3), tier: text(4), breakdown: text(5) };
         let header = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();
         let (kind, modifier) = ((*header).t_choice.t_datum.datum_typeid, (*header).t_choice.t_datum.datum_typmod);
@@ -103,31 +103,18 @@ unsafe fn judged<T>(
     columns: &Columns,
     tuple: pg_sys::HeapTuple,
     description: pg_sys::TupleDesc,
-    then: impl FnOnce(&Shape, &[Option<pg_sys::Datum>], &Score) -> T,
+    then: impl FnOnce(&Shape, &Values, &Score) -> T,
 ) -> Option<T> {
     // SAFETY: as promised by the caller.
     unsafe {
-        let values = shape::values(tuple, description);
+        let values = Values::of(tuple, description);
         let shelf = shelf::current();
         let tenant = columns.tenant_of(description, &values);
         let book = shelf.book(tenant).ok()?;
-        let place = book.place(&columns.model)?;
+        let place = book.place(columns.model)?;
         let shape = Shape::of(columns, description, &book, place);
         let facts = scoring::Facts::new(book.columns(place), shape.facts(&values));
         let score = book.score(place, &facts, shelf.now);
         Some(then(&shape, &values, &score))
-    }
-}
-
-/// What a row is to have in its columns, as PostgreSQL prints it.
-struct Wanted<'a> {
-    score: Points,
-    tier: Option<&'a str>,
-    breakdown: String,
-}
-
-impl<'a> From<&Score<'a>> for Wanted<'a> {
-    fn from(score: &Score<'a>) -> Wanted<'a> {
-        Wanted { score: score.score, tier: score.tier, breakdown: breakdown(&score.lines) }
     }
 }

@@ -39,8 +39,8 @@ fn explain_score_of(
     let Some(facts) = facts.map(object) else { return TableIterator::new(Vec::new()) };
     let (book, place, now) = find(model, tenant);
     let score = book.score(place, &facts, now);
-    let row = |line: &Line| (line.rule.clone(), numeric(line.points), line.reason());
-    TableIterator::new(score.lines.iter().map(row).collect::<Vec<_>>())
+    let row = |line: &Line| (line.rule.to_string(), numeric(line.points), line.reason());
+    TableIterator::new(score.lines().iter().map(row).collect::<Vec<_>>())
 }
 
 #[pg_extern(sql = false)]

@@ -1,10 +1,13 @@
 use std::collections::{BTreeSet, HashMap};
 
+use crate::keys::Keys;
 use crate::model::Model;
 use crate::{ModelDefinition, ScoreError};
 
 /// How deep models may be parts of parts.
 const MAX_DEPTH: usize = 8;
+/// Of a model with its parts and their parts.
+const MAX_LINES: usize = 20_000;
 
 /// Models that may be parts of each other.
 #[derive(Debug, Default)]
@@ -13,6 +16,7 @@ pub struct Book {
     places: HashMap<String, usize>,
     /// By place: first keys of every path that the model and its parts look at, sorted.
     columns: Vec<Vec<String>>,
+    pub(crate) keys: Vec<Keys>,
 }
 
 impl Book {
@@ -27,11 +31,18 @@ impl Book {
             .iter()
             .map(|definition| Model::compile(definition, |name| places.get(name).copied(), &known))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut book = Book { models, places, columns: Vec::new() };
+        let mut book = Book { models, places, columns: Vec::new(), keys: Vec::new() };
         for place in 0..book.models.len() {
             let mut columns = BTreeSet::new();
             book.visit(place, &mut Vec::new(), &mut columns)?;
             book.columns.push(columns.into_iter().collect());
+        }
+        for place in 0..book.models.len() {
+            let lines = book.lines(place);
+            if lines > MAX_LINES {
+                return Err(ScoreError::TooManyRules { model: book.models[place].name.clone(), rules: lines });
+            }
+            book.keys.push(book.keys_of(place));
         }
         Ok(book)
     }
@@ -60,6 +71,16 @@ impl Book {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// How many lines an explanation can have.
+    fn lines(&self, place: usize) -> usize {
+        let rules = self.models[place].rules.iter().map(|rule| rule.part.map_or(1, |part| self.lines(part)));
+        rules.fold(8, usize::saturating_add)
+    }
+
+    fn keys_of(&self, place: usize) -> Keys {
+        Keys::of(&self.models[place], |part| self.keys_of(part).names)
     }
 
     fn visit(&self, place: usize, above: &mut Vec<usize>, columns: &mut BTreeSet<String>) -> Result<(), ScoreError> {

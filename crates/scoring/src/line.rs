@@ -1,12 +1,10 @@
-use std::fmt::Write;
-
 use crate::Points;
 
 /// One line of an explanation; the points of all lines add up to the score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line<'a> {
     /// A rule, after the part that it is of: `intent.price`; or base, cap, floor, decay, `group.<name>`.
-    pub rule: String,
+    pub rule: &'a str,
     pub points: Points,
     pub why: Why<'a>,
 }
@@ -62,27 +60,4 @@ impl Line<'_> {
 /// Without a hundred digits.
 fn shown(number: f64) -> String {
     if number.abs() < 1e15 { number.to_string() } else { format!("{number:e}") }
-}
-
-/// The lines as the text of a jsonb object, exactly as PostgreSQL prints one: shorter keys first, then by their bytes.
-/// A name that comes twice has the sum.
-pub fn breakdown(lines: &[Line]) -> String {
-    let mut sorted: Vec<(&str, Points)> = lines.iter().map(|line| (line.rule.as_str(), line.points)).collect();
-    sorted.sort_by(|(a, _), (b, _)| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
-    sorted.dedup_by(|next, kept| {
-        let same = next.0 == kept.0;
-        if same {
-            kept.1 += next.1;
-        }
-        same
-    });
-    let mut text = String::with_capacity(2 + sorted.len() * 24);
-    text.push('{');
-    for (number, (rule, points)) in sorted.iter().enumerate() {
-        let comma = if number > 0 { ", " } else { "" };
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{comma}\"{rule}\": {points}");
-    }
-    text.push('}');
-    text
 }

@@ -103,7 +103,7 @@ fn an_explanation_in_words() {
     let facts = json!({"phone": "1", "size": "5", "at": "2025-12-31T00:00:00Z"});
     let score = book.score(book.place("all").unwrap(), &facts, 1_767_225_600.0);
     let lines: Vec<(String, String, String)> =
-        score.lines.iter().map(|line| (line.rule.clone(), line.points.to_string(), line.reason())).collect();
+        score.lines().iter().map(|line| (line.rule.to_string(), line.points.to_string(), line.reason())).collect();
     let expected = [
         ("base", "5", "what everyone begins with"),
         ("has_phone", "10", "has phone"),

@@ -62,8 +62,8 @@ fn a_learned_model_scores_and_explains() {
     let bad = book.score(0, &json!({"source": "ad"}), 0.0);
     assert!(good.score.0 > 8000 && bad.score.0 < 3000, "{good:?} {bad:?}");
     assert_eq!(good.tier, Some("hot"));
-    assert!(good.lines.iter().any(|line| line.reason() == "has phone"), "{good:?}");
-    assert_eq!(good.lines.iter().map(|line| line.points.0).sum::<i64>(), good.score.0);
+    assert!(good.lines().iter().any(|line| line.reason() == "has phone"), "{good:?}");
+    assert_eq!(good.lines().iter().map(|line| line.points.0).sum::<i64>(), good.score.0);
 }
 
 #[test]

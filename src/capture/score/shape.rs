@@ -7,9 +7,8 @@ use std::rc::Rc;
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, FromDatum, IntoDatum};
 use scoring::{Book, Score};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::Wanted;
 use super::shelf::Tenant;
 use crate::capture::row;
 use crate::error::raise;
@@ -23,23 +22,23 @@ unsafe extern "C-unwind" {
 }
 
 /// Names of columns; an empty one: there is none.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Columns {
-    pub model: String,
-    pub tenant: String,
-    pub score: String,
-    pub tier: String,
-    pub breakdown: String,
+#[derive(Clone, Copy)]
+pub struct Columns<'a> {
+    pub model: &'a str,
+    pub tenant: &'a str,
+    pub score: &'a str,
+    pub tier: &'a str,
+    pub breakdown: &'a str,
 }
 
-impl Columns {
+impl<'a> Columns<'a> {
     /// # Safety
     /// `trigger` is one of an open relation.
-    pub unsafe fn of_trigger(trigger: &pg_sys::Trigger) -> Columns {
+    pub unsafe fn of_trigger(trigger: &'a pg_sys::Trigger) -> Columns<'a> {
         let argument = |n: i16| match n < trigger.tgnargs {
             // SAFETY: tgargs has tgnargs C strings.
-            true => unsafe { CStr::from_ptr(*trigger.tgargs.add(n as usize)) }.to_string_lossy().into_owned(),
-            false => String::new(),
+            true => unsafe { CStr::from_ptr(*trigger.tgargs.add(n as usize)) }.to_str().unwrap_or_default(),
+            false => "",
         };
         Columns {
             model: argument(0),
@@ -50,20 +49,25 @@ impl Columns {
         }
     }
 
+    fn names(&self) -> [&'a str; 5] {
+        [self.model, self.tenant, self.score, self.tier, self.breakdown]
+    }
+
     /// # Safety
     /// The values are of that description.
-    pub unsafe fn tenant_of(&self, description: pg_sys::TupleDesc, values: &[Option<pg_sys::Datum>]) -> Option<Tenant> {
+    pub unsafe fn tenant_of(&self, description: pg_sys::TupleDesc, values: &Values) -> Option<Tenant> {
         // SAFETY: as promised by the caller; a uuid is read as one.
         unsafe {
-            let (column, kind) = find(description, &self.tenant)?;
-            let datum = (*values.get(column)?)?;
+            let (column, kind) = find(description, self.tenant)?;
+            let datum = values.get(column)?;
             (kind == pg_sys::UUIDOID).then(|| *datum.cast_mut_ptr::<Tenant>())
         }
     }
 }
 
 pub struct Shape {
-    columns: Columns,
+    /// The model's and the columns'.
+    names: [String; 5],
     kind: pg_sys::Oid,
     /// The very book, so that a shape is never used for another.
     book: Rc<Book>,
@@ -121,7 +125,7 @@ impl Shape {
                 && self.place == place
                 && self.kind == (*description).tdtypeid
                 && self.natts == (*description).natts
-                && self.columns == *columns
+                && self.names == columns.names()
                 && self.facts.iter().zip(names).all(|(fact, name)| {
                     fact.is_none_or(|fact| {
                         let attribute = attribute(description, fact.column);
@@ -135,23 +139,23 @@ impl Shape {
     unsafe fn resolve(columns: &Columns, description: pg_sys::TupleDesc, book: &Rc<Book>, place: usize) -> Shape {
         // SAFETY: as promised by the caller of of().
         unsafe {
-            let own = [&columns.score, &columns.tier, &columns.breakdown];
+            let own = [columns.score, columns.tier, columns.breakdown];
             let facts = book.columns(place).iter().map(|name| {
-                let (column, kind) = find(description, name).filter(|_| !own.contains(&name))?;
+                let (column, kind) = find(description, name).filter(|_| !own.contains(&name.as_str()))?;
                 let (mut category, mut output_function) = (0, pg_sys::InvalidOid);
                 json_categorize_type(kind, true, &mut category, &mut output_function);
                 Some(Fact { column, kind, category, output_function })
             });
             Shape {
-                columns: columns.clone(),
+                names: columns.names().map(String::from),
                 kind: (*description).tdtypeid,
                 book: book.clone(),
                 place,
                 natts: (*description).natts,
                 facts: facts.collect(),
-                score: of_type(description, &columns.score, pg_sys::NUMERICOID, "numeric"),
-                tier: of_type(description, &columns.tier, pg_sys::TEXTOID, "text"),
-                breakdown: of_type(description, &columns.breakdown, pg_sys::JSONBOID, "jsonb"),
+                score: of_type(description, columns.score, pg_sys::NUMERICOID, "numeric"),
+                tier: of_type(description, columns.tier, pg_sys::TEXTOID, "text"),
+                breakdown: of_type(description, columns.breakdown, pg_sys::JSONBOID, "jsonb"),
             }
         }
     }
@@ -165,8 +169,8 @@ impl Shape {
     ///
     /// # Safety
     /// The values are of the description that the shape was made for; the same holds for all that follow.
-    pub unsafe fn facts(&self, values: &[Option<pg_sys::Datum>]) -> Vec<Option<Value>> {
-        let value = |fact: &Fact| match values[fact.column] {
+    pub unsafe fn facts(&self, values: &Values) -> Vec<Option<Value>> {
+        let value = |fact: &Fact| match values.get(fact.column) {
             // SAFETY: as promised by the caller.
             Some(datum) => unsafe { fact.value(datum) },
             None => Value::Null,
@@ -174,16 +178,15 @@ impl Shape {
         self.facts.iter().map(|fact| fact.as_ref().map(value)).collect()
     }
 
-    pub unsafe fn is_current(&self, values: &[Option<pg_sys::Datum>], score: &Score) -> bool {
+    pub unsafe fn is_current(&self, values: &Values, score: &Score) -> bool {
         // SAFETY: as promised by the caller.
-        unsafe { self.differing(values, &Wanted::from(score)).iter().all(Option::is_none) }
+        unsafe { self.differing(values, score).iter().all(Option::is_none) }
     }
 
     /// The columns to change, numbered from 1, with their new values.
-    pub unsafe fn changes(&self, values: &[Option<pg_sys::Datum>], score: &Score) -> Vec<(i16, Option<pg_sys::Datum>)> {
-        let wanted = Wanted::from(score);
+    pub unsafe fn changes(&self, values: &Values, wanted: &Score) -> Vec<(i16, Option<pg_sys::Datum>)> {
         // SAFETY: as promised by the caller.
-        let [score, tier, breakdown] = unsafe { self.differing(values, &wanted) };
+        let [score, tier, breakdown] = unsafe { self.differing(values, wanted) };
         let number = |column: usize| column as i16 + 1;
         let mut changes = Vec::with_capacity(3);
         if let Some(column) = score {
@@ -194,25 +197,25 @@ impl Shape {
             changes.push((number(column), wanted.tier.and_then(IntoDatum::into_datum)));
         }
         if let Some(column) = breakdown {
-            changes.push((number(column), jsonb(wanted.breakdown)));
+            changes.push((number(column), jsonb(wanted.breakdown())));
         }
         changes
     }
 
     /// Of score, tier and breakdown those that are not as wanted.
-    unsafe fn differing(&self, values: &[Option<pg_sys::Datum>], wanted: &Wanted) -> [Option<usize>; 3] {
+    unsafe fn differing(&self, values: &Values, wanted: &Score) -> [Option<usize>; 3] {
         let other = |column: Option<usize>, is_same: &dyn Fn(Option<pg_sys::Datum>) -> bool| {
-            column.filter(|column| !is_same(values[*column]))
+            column.filter(|column| !is_same(values.get(*column)))
         };
         // SAFETY: the columns are of the types that resolve() found them to be.
         unsafe {
             let score = other(self.score, &|datum| {
-                datum.is_some_and(|datum| printed(pg_sys::numeric_out, datum) == wanted.score.to_string())
+                datum.is_some_and(|datum| scoring::numeric(content(datum)) == Some(wanted.score))
             });
             let tier =
                 other(self.tier, &|datum| datum.and_then(|datum| <&str>::from_datum(datum, false)) == wanted.tier);
             let breakdown = other(self.breakdown, &|datum| {
-                datum.is_some_and(|datum| printed(pg_sys::jsonb_out, datum) == wanted.breakdown)
+                datum.is_some_and(|datum| wanted.is_stored_as(content(datum)))
             });
             [score, tier, breakdown]
         }
@@ -233,6 +236,7 @@ impl Fact {
                 pg_sys::INT2OID => Value::from(datum.value() as i16),
                 pg_sys::INT4OID => Value::from(datum.value() as i32),
                 pg_sys::INT8OID => Value::from(datum.value() as i64),
+                pg_sys::JSONBOID if scoring::is_empty_object(content(datum)) => Value::Object(Map::new()),
                 pg_sys::JSONBOID => row::to_value(datum),
                 pg_sys::NUMERICOID => {
                     let text = printed(pg_sys::numeric_out, datum);
@@ -248,19 +252,38 @@ impl Fact {
     }
 }
 
-/// The row's values by column, from 0.
+/// A row's values by column, from 0.
+pub struct Values {
+    datums: Vec<pg_sys::Datum>,
+    nulls: Vec<bool>,
+}
+
+impl Values {
+    /// # Safety
+    /// The tuple is of that description.
+    pub unsafe fn of(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> Values {
+        // SAFETY: as promised by the caller; both arrays have a place for each column.
+        unsafe {
+            let count = (*description).natts as usize;
+            let mut datums = vec![pg_sys::Datum::from(0_usize); count];
+            let mut nulls = vec![true; count];
+            pg_sys::heap_deform_tuple(tuple, description, datums.as_mut_ptr(), nulls.as_mut_ptr());
+            Values { datums, nulls }
+        }
+    }
+
+    fn get(&self, column: usize) -> Option<pg_sys::Datum> {
+        (!self.nulls.get(column)?).then(|| self.datums[column])
+    }
+}
+
+/// The bytes of a value of variable length, after its length.
 ///
 /// # Safety
-/// The tuple is of that description.
-pub unsafe fn values(tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> Vec<Option<pg_sys::Datum>> {
-    // SAFETY: as promised by the caller; both arrays have a place for each column.
-    unsafe {
-        let count = (*description).natts as usize;
-        let mut datums = vec![pg_sys::Datum::from(0_usize); count];
-        let mut nulls = vec![true; count];
-        pg_sys::heap_deform_tuple(tuple, description, datums.as_mut_ptr(), nulls.as_mut_ptr());
-        datums.into_iter().zip(nulls).map(|(datum, null)| (!null).then_some(datum)).collect()
-    }
+/// The datum is of such a type.
+unsafe fn content<'a>(datum: pg_sys::Datum) -> &'a [u8] {
+    // SAFETY: as promised by the caller; what is detoasted lives as long as the memory context of the call.
+    unsafe { pgrx::varlena::varlena_to_byte_slice(pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr())) }
 }
 
 /// `text` is a jsonb as PostgreSQL prints one.
