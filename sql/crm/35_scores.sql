@@ -1,8 +1,8 @@
 -- Room 35, scores: every lead has its score from the moment it is written, with the points of each rule.
 
 create table if not exists crm.lead_score_history (
-  id bigint generated always as identity primary key,
-  account_id uuid not null references crm.accounts on delete cascade,
+  id bigint generated always as identity,
+  account_id uuid not null,
   lead_id bigint not null,
   old_score numeric not null,
   new_score numeric not null,
@@ -10,11 +10,11 @@ create table if not exists crm.lead_score_history (
   new_tier text,
   breakdown jsonb,
   changed_at timestamptz not null default clock_timestamp(),
+  primary key (lead_id, id),
   foreign key (account_id, lead_id) references crm.leads (account_id, id) on delete cascade);
 comment on table crm.lead_score_history is 'how scores of leads moved; the first score is the old one of a lead''s first row';
 comment on column crm.lead_score_history.breakdown is 'the points of each rule that make up the new score';
-create index if not exists lead_score_history_lead_idx on crm.lead_score_history (account_id, lead_id, id);
-select crm.protect('crm.lead_score_history');
+select crm.protect_history('crm.lead_score_history');
 
 create or replace function crm.lead_facts(lead crm.leads) returns jsonb
 stable language sql set search_path = pg_catalog, pg_temp as $$
@@ -44,25 +44,10 @@ create or replace trigger score_changed after update on crm.leads for each row
   when (old.score is distinct from new.score or old.score_tier is distinct from new.score_tier)
   execute function crm.lead_score_changed();
 
-create or replace function crm.scored_lead(lead_id bigint) returns crm.leads
-stable language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  lead crm.leads;
-begin
-  select * into lead from crm.leads l
-  where l.id = lead_id and (crm.current_user_id() is null or l.account_id in (select crm.my_accounts()));
-  if lead.id is null then
-    raise exception using errcode = 'no_data_found', message = format('lead %s does not exist', coalesce(lead_id::text, 'null'));
-  end if;
-  return lead;
-end
-$$;
-comment on function crm.scored_lead(bigint) is 'internal: a lead that the current user may see, or an error';
-
 create or replace function crm.score_lead(lead_id bigint) returns numeric
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  lead crm.leads := crm.scored_lead(lead_id);
+  lead crm.leads := crm.find_lead(lead_id);
 begin
   update crm.leads l set score = l.score where l.id = lead.id and frontdesk.score_is_stale(l, 'default', 'account_id')
   returning l.score into lead.score;
@@ -75,7 +60,7 @@ comment on function crm.score_lead(bigint) is
 create or replace function crm.explain_lead_score(lead_id bigint, model text = 'default') returns table (rule text, points numeric, reason text)
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  lead crm.leads := crm.scored_lead(lead_id);
+  lead crm.leads := crm.find_lead(lead_id);
 begin
   return query select e.rule, e.points, e.reason
   from frontdesk.explain_score(crm.lead_facts(lead), coalesce(model, 'default'), lead.account_id) e;
@@ -145,7 +130,7 @@ begin
     select next_id into last_id from crm.rescore_after(last_id, batch => 10000);
     commit;
   end loop;
-end $do$ $job$, overlap => 'queue', max_retries => 10);
+end $do$ $job$, overlap => 'queue', max_retries => 10, retry_delay => '10 seconds');
   end if;
   perform frontdesk.follow_scores('crm rescore');
 end

@@ -14,4 +14,5 @@ mod ordered;
 mod retry;
 mod scenarios;
 mod schedule;
+mod scores;
 mod timer;

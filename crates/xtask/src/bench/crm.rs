@@ -2,6 +2,7 @@
 
 mod appointments;
 mod leads;
+mod rescore;
 mod seed;
 
 use anyhow::Result;
@@ -33,9 +34,10 @@ impl Scene<'_> {
 /// One part of the bench: measures, and adds its rows.
 type Part = fn(&Scene, &mut Table) -> Result<()>;
 
-const PARTS: [(&str, Part); 4] = [
+const PARTS: [(&str, Part); 5] = [
     ("insert", leads::insert),
     ("search", leads::search),
+    ("rescore", rescore::rescore),
     ("slots", appointments::slots),
     ("race", appointments::race),
 ];
