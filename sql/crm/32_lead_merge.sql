@@ -218,19 +218,22 @@ begin
       select * into known from crm.leads l where l.id = same.id for update;
       continue when known.id is null;
     end if;
-    insert into crm.lead_identities (account_id, channel, value, lead_id)
-    select account, k.channel, k.value, coalesce(known.id, incoming.id) from unnest(keys.channels, keys.spellings) k (channel, value)
-    on conflict do nothing;
-    get diagnostics claimed = row_count;
-    if known.id is not null then
-      exit;
-    elsif claimed = coalesce(cardinality(keys.channels), 0) then
-      known := crm.add_lead(incoming);
-      insert into crm.lead_touches (account_id, lead_id, merged, details) values (account, known.id, false, lead);
-      return known;
-    end if;
-    -- Somebody else brought this person a moment ago.
-    delete from crm.lead_identities i where i.lead_id = incoming.id;
+    begin
+      insert into crm.lead_identities (account_id, channel, value, lead_id)
+      select account, k.channel, k.value, coalesce(known.id, incoming.id) from unnest(keys.channels, keys.spellings) k (channel, value)
+      on conflict do nothing;
+      get diagnostics claimed = row_count;
+      if known.id is null and claimed < coalesce(cardinality(keys.channels), 0) then
+        -- Somebody else brought this person a moment ago. What was claimed is given back first: he may be waiting for it while he has the lead.
+        raise sqlstate 'FD001';
+      end if;
+    exception when sqlstate 'FD001' then
+      continue;
+    end;
+    exit when known.id is not null;
+    known := crm.add_lead(incoming);
+    insert into crm.lead_touches (account_id, lead_id, merged, details) values (account, known.id, false, lead);
+    return known;
   end loop;
   if known.id is null then
     raise exception using errcode = 'serialization_failure', message = 'others are changing this lead all the time', hint = 'Try again.';
