@@ -17,13 +17,14 @@ fn tables(database: &Database) -> BTreeMap<String, String> {
     names.iter().map(|name| (name.clone(), sum(name))).collect()
 }
 
-/// Everything about the shape that pg_dump has to bring: columns, indexes, constraints, triggers, policies, functions, comments.
+/// Everything about the shape that pg_dump has to bring: columns, indexes, constraints (PostgreSQL sets their brackets anew), triggers,
+/// policies, functions, comments.
 const SHAPE: &str = "
     select format('%s.%s %s %s', attrelid::regclass, attname, format_type(atttypid, atttypmod), pg_get_expr(d.adbin, d.adrelid))
       from pg_attribute a join pg_class c on c.oid = attrelid left join pg_attrdef d on d.adrelid = attrelid and d.adnum = attnum
       where c.relnamespace = 'crm'::regnamespace and c.relkind in ('r', 'v') and attnum > 0 and not attisdropped
     union all select pg_get_indexdef(indexrelid) from pg_index i join pg_class c on c.oid = i.indrelid where c.relnamespace = 'crm'::regnamespace
-    union all select conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) from pg_constraint where connamespace = 'crm'::regnamespace
+    union all select conrelid::regclass || ' ' || conname || ' ' || translate(pg_get_constraintdef(oid), '()', '') from pg_constraint where connamespace = 'crm'::regnamespace
     union all select pg_get_triggerdef(t.oid) from pg_trigger t join pg_class c on c.oid = t.tgrelid where c.relnamespace = 'crm'::regnamespace and not tgisinternal
     union all select format('%s.%s %s %s', tablename, policyname, qual, with_check) from pg_policies where schemaname = 'crm'
     union all select pg_get_functiondef(oid) || coalesce(obj_description(oid, 'pg_proc'), '') from pg_proc where pronamespace = 'crm'::regnamespace and prokind <> 'a'
