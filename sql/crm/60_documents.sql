@@ -278,5 +278,6 @@ create or replace trigger chunk_document after insert or update on crm.documents
 
 select crm.protect('crm.knowledge_settings');
 select crm.protect('crm.document_categories');
+select crm.protect_from_writing('crm.document_sources', null);
 select crm.protect('crm.documents');
 select crm.protect('crm.document_chunks');

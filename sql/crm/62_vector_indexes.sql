@@ -13,9 +13,9 @@ begin
     from pg_attribute a where a.attrelid in ('crm.documents'::regclass, 'crm.document_chunks'::regclass) and a.attname = 'embedding'
   loop
     for k in execute format(
-      'select coalesce(%s, @schema:vector@.vector_dims(embedding), s.dimensions) as dimensions, count(embedding) as embedded, count(*) - count(embedding) as missing
+      'select coalesce(%s, s.dimensions) as dimensions, count(embedding) as embedded, count(*) - count(embedding) as missing
        from %s d left join crm.knowledge_settings s using (account_id) where %s group by 1',
-      coalesce(t.typed::text, 'null::int'), t.source, case when t.source = 'crm.documents'::regclass then 'embedding is not null' else 'true' end)
+      case when t.typed is not null then t.typed::text when t.source = 'crm.documents'::regclass then '@schema:vector@.vector_dims(d.embedding)' else 'd.dimensions' end, t.source, case when t.source = 'crm.documents'::regclass then 'embedding is not null' else 'true' end)
     loop
       source := t.source; dimensions := k.dimensions; embedded := k.embedded; missing := k.missing;
       name := format('%s_embedding_%s_idx', (select c.relname from pg_class c where c.oid = t.source), dimensions);
@@ -46,7 +46,8 @@ begin
   for v in select * from crm.vector_indexes() i where i.embedded >= least_rows and not i.valid loop
     -- Memory for the whole graph, within reason: without it the build takes many times as long.
     perform frontdesk.schedule_once(clock_timestamp(),
-      format('set maintenance_work_mem = %L; %s%s', least(2000000, greatest(65536, v.embedded * (v.dimensions * 5 + 800) / 1024)) || 'kB',
+      format('set maintenance_work_mem = %L; %s%s', least(2000000, v.embedded * (v.dimensions * 5 + 800) / 1024 + 65536, greatest(
+               pg_size_bytes(current_setting('maintenance_work_mem')), pg_size_bytes(current_setting('shared_buffers'))) / 1024) || 'kB',
              case when v.index is not null then format('drop index concurrently %s; ', v.index) else '' end, v.definition),
       'crm: build ' || v.name, timeout => '6 hours')
     where not exists (select from pg_stat_progress_create_index p where p.relid = v.source)

@@ -131,10 +131,12 @@ declare
   seen bigint;
   hits bigint;
 begin
-  pages := pg_relation_size(source) / current_setting('block_size')::float8;
-  select case when c.relkind = 'p' then c.reltuples when c.relpages > 0 and c.reltuples >= 0 then c.reltuples / c.relpages * pages else pages * 10 end
-  into total from pg_class c where c.oid = source;
-  total := greatest(total, 0);
+  select sum(p.pages), sum(case when p.relpages > 0 and p.reltuples >= 0 then p.reltuples / p.relpages * p.pages else p.pages * 10 end)
+  into pages, total
+  from (select c.relpages, c.reltuples, pg_relation_size(c.oid) / current_setting('block_size')::float8 as pages
+        from (select source as relid union select t.relid from pg_partition_tree(source) t where t.isleaf) t
+        join pg_class c on c.oid = t.relid where c.relkind <> 'p') p;
+  total := coalesce(total, 0);
   way := 'exact';
   if index is null then
     reason := 'there is no index for vectors of these dimensions';

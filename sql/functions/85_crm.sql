@@ -115,6 +115,9 @@ begin
     perform frontdesk.unremind(r.name);
   end loop;
   perform frontdesk.unschedule('crm rescore');
+  for r in select j.id from frontdesk.jobs j where j.name like 'crm: %' loop
+    perform frontdesk.unschedule(r.id);
+  end loop;
   drop schema crm cascade;
   return 'schema crm is dropped; endpoints and past events are kept';
 end

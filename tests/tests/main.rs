@@ -6,6 +6,7 @@ mod delivery;
 mod embedder;
 mod hostile;
 mod http;
+mod knowledge;
 mod leads;
 mod life;
 mod limits;
