@@ -23,8 +23,30 @@ fn split_text(content: Option<&str>, size: i32, overlap: i32) -> SetOfIterator<'
             Some("A tenth of the size is usual.".into()),
         )
     });
-    let passages: Vec<String> = TextSplitter::new(config).chunks(content).map(str::to_owned).collect();
+    let splitter = TextSplitter::new(config);
+    let mut passages: Vec<String> = Vec::new();
+    for block in blocks(content, size.saturating_mul(20).max(20_000)) {
+        pgrx::check_for_interrupts!();
+        passages.extend(splitter.chunks(block).map(str::to_owned));
+    }
     SetOfIterator::new(passages)
+}
+
+/// Of at most `most` characters, cut at the last place of the second half that offers itself: for the splitter, a text
+/// without any break takes time that grows with the square of its length.
+fn blocks(content: &str, most: usize) -> Vec<&str> {
+    let mut blocks = Vec::new();
+    let mut rest = content;
+    while let Some((end, _)) = rest.char_indices().nth(most) {
+        let breaks = ["\n\n", "\n", ". ", " "].into_iter();
+        let mut places = breaks.filter_map(|mark| rest[..end].rfind(mark).map(|at| at + mark.len()));
+        let cut = places.find(|place| *place > end / 2).unwrap_or(end);
+        let (block, remainder) = rest.split_at(cut);
+        blocks.push(block);
+        rest = remainder;
+    }
+    blocks.push(rest);
+    blocks
 }
 
 /// `column` comes quoted.

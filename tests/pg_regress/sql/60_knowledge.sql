@@ -136,6 +136,7 @@ $$;
 -- passages: none longer than the size, nothing lost, cut between words
 select content from frontdesk.split_text(E'First sentence. Second sentence is longer.\n\nA paragraph of its own.', 30, 0) content;
 select count(*), max(length(content)) from frontdesk.split_text(repeat('word ', 1000), 100, 20) content;
+select count(*), sum(length(content)) from frontdesk.split_text(repeat('x', 300000)) content;
 select count(*) from frontdesk.split_text('   ');
 select count(*) from frontdesk.split_text(null);
 select * from frontdesk.split_text('x', 0);
