@@ -35,9 +35,7 @@ fn an_index_is_built_when_it_is_worth_it_and_nobody_waits_for_it() {
     assert_eq!(database.get::<String>(STATE), "index is not finished: it will be built anew");
     finds_what_comparing_all_finds(&database);
     assert_eq!(database.get::<i32>("select crm.build_vector_indexes()"), 1);
-    wait_for("the index is in use again", Duration::from_secs(60), || {
-        database.get::<String>(STATE) == "index in use"
-    });
+    wait_for("the index is in use again", Duration::from_secs(60), || database.get::<String>(STATE) == "index in use");
     finds_what_comparing_all_finds(&database);
 }
 

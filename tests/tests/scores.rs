@@ -6,7 +6,8 @@ use tests::{Database, Server, wait_for};
 
 const LEADS: &str = "
     insert into crm.leads (account_id, name, email) select a.id, 'Client ' || n, 'c' || n || '@example.com' from crm.accounts a, generate_series(1, 25000) n";
-const RULE: &str = "update frontdesk.score_rule set points = points - 1 where model = 'completeness' and name = 'email'";
+const RULE: &str =
+    "update frontdesk.score_rule set points = points - 1 where model = 'completeness' and name = 'email'";
 
 /// 0.2 of what the rule gives now.
 fn right(database: &Database) -> i64 {
@@ -24,10 +25,14 @@ fn after_a_change_of_a_model_leads_are_scored_in_the_background_across_a_crash()
     assert!(right(&database) < 25_000, "in the background, not in the statement that changed the rule");
     wait_for("all are scored", Duration::from_secs(120), || right(&database) == 25_000);
 
-    database.run("select frontdesk.alter_job(id, retry_delay => '1 second') from frontdesk.jobs where name = 'crm rescore'");
+    database.run(
+        "select frontdesk.alter_job(id, retry_delay => '1 second') from frontdesk.jobs where name = 'crm rescore'",
+    );
     // Batches are of 10,000: the last lead is locked, so that the third cannot end.
     let mut other = database.session();
-    other.batch_execute("begin; select 1 from crm.leads where id = (select max(id) from crm.leads) for update").unwrap();
+    other
+        .batch_execute("begin; select 1 from crm.leads where id = (select max(id) from crm.leads) for update")
+        .unwrap();
     database.run(RULE);
     wait_for("two batches are there", Duration::from_secs(120), || right(&database) >= 20_000);
     server.kill9().unwrap();
@@ -54,7 +59,9 @@ fn a_session_sees_what_another_changes_and_a_snapshot_does_not() {
     database.run(&format!("begin; {RULE}"));
     assert_eq!(database.get::<f64>(score), 28.0);
     database.run("rollback");
-    other.batch_execute("update frontdesk.score_rule set points = 50 where model = 'completeness' and name = 'email'").unwrap();
+    other
+        .batch_execute("update frontdesk.score_rule set points = 50 where model = 'completeness' and name = 'email'")
+        .unwrap();
     assert_eq!(database.get::<f64>(score), 50.0);
 }
 
@@ -63,7 +70,8 @@ fn changes_that_are_only_together_wrong_do_not_pass() {
     let database = Database::create();
     let (mut one, mut other) = (database.session(), database.session());
     database.run("select frontdesk.set_score_model('a', '[]'); select frontdesk.set_score_model('b', '[]')");
-    one.batch_execute("begin; insert into frontdesk.score_rule (model, name, points, part) values ('a', 'b', 1, 'b')").unwrap();
+    one.batch_execute("begin; insert into frontdesk.score_rule (model, name, points, part) values ('a', 'b', 1, 'b')")
+        .unwrap();
     let late = std::thread::spawn(move || {
         other.batch_execute("insert into frontdesk.score_rule (model, name, points, part) values ('b', 'a', 1, 'a')")
     });

@@ -214,9 +214,8 @@ impl Shape {
             });
             let tier =
                 other(self.tier, &|datum| datum.and_then(|datum| <&str>::from_datum(datum, false)) == wanted.tier);
-            let breakdown = other(self.breakdown, &|datum| {
-                datum.is_some_and(|datum| wanted.is_stored_as(content(datum)))
-            });
+            let breakdown =
+                other(self.breakdown, &|datum| datum.is_some_and(|datum| wanted.is_stored_as(content(datum))));
             [score, tier, breakdown]
         }
     }

@@ -41,16 +41,24 @@ pub fn rescore(scene: &Scene, table: &mut Table) -> Result<()> {
         scene.sql(&format!("drop table {name}"))?;
     }
     scene.sql("vacuum analyze crm.leads")?;
-    let postal_code = "update frontdesk.score_rule set points = points + 1 where model = 'completeness' and name = 'postal_code'";
+    let postal_code =
+        "update frontdesk.score_rule set points = points + 1 where model = 'completeness' and name = 'postal_code'";
     for (models, choose) in [
         ("completeness, intent and fit together", "select 1"),
-        ("completeness, as the seed", "select frontdesk.set_score_model('default', '[{\"name\": \"completeness\", \"points\": 1, \"part\": \"completeness\"}]')"),
+        (
+            "completeness, as the seed",
+            "select frontdesk.set_score_model('default', '[{\"name\": \"completeness\", \"points\": 1, \"part\": \"completeness\"}]')",
+        ),
     ] {
         scene.sql(choose)?;
         scene.sql("select crm.rescore()")?;
         scene.sql("vacuum analyze crm.leads")?;
         for (what, change, wanted) in [
-            ("no score changes", "update frontdesk.score_rule set reason = 'has a place' where model = 'completeness'", ""),
+            (
+                "no score changes",
+                "update frontdesk.score_rule set reason = 'has a place' where model = 'completeness'",
+                "",
+            ),
             ("a rule of 1 lead in 20 changes", postal_code, "10 × the seed's"),
             ("all change", "update frontdesk.score_model set base = base + 1 where name = 'completeness'", ""),
         ] {
