@@ -148,9 +148,10 @@ begin
   if filter is null then
     matching := total;
   elsif total >= 1000 and pages > 0 then
-    -- Below the bound comparing every matching row is faster. A sample large enough to tell which side it is: ten rows there.
+    -- Below the bound comparing every matching row is faster. A sample large enough to tell which side it is: ten rows there,
+    -- and pages from all over, as rows written together are alike.
     bound := sqrt(total * wanted * index_cost / exact_cost);
-    share := least(1, greatest(10 / bound, 500 / total, 2 / pages));
+    share := least(1, greatest(10 / bound, 500 / total, 60 / pages));
     execute format('select count(*), count(*) filter (where %s) from %s d tablesample system (%s)', concat_ws(' and ', base, coalesce(filter, 'true')), source, 100 * share)
     into seen, hits;
     matching := total * hits / greatest(seen, 1);
