@@ -97,28 +97,30 @@ pub fn train(name: &str, samples: &[Sample]) -> Result<Trained, TrainError> {
         samples.iter().map(|sample| features.iter().map(|feature| feature.of(&sample.facts)).collect()).collect();
     let won: Vec<bool> = samples.iter().map(|sample| sample.won).collect();
     let weights = fit::fit(&rows, &won, |_| true);
+    let folds = folds(&won);
     let report = Report {
         rows: samples.len(),
         positive,
         negative,
         features: features.len(),
-        held_out: measure::measure(&predicted(&rows, &won), &won),
+        held_out: measure::measure(&predicted(&rows, &won, &folds), &won, &folds),
     };
     Ok(Trained { model: definition(name, features, &weights), report })
 }
 
-/// The probability of each row, by a model that has not seen it.
-fn predicted(rows: &[Vec<f64>], won: &[bool]) -> Vec<f64> {
-    // The rows of each outcome are dealt out in turn, so that every fold has its share of both.
+/// The rows of each outcome are dealt out in turn, so that every fold has its share of both.
+fn folds(won: &[bool]) -> Vec<usize> {
     let mut dealt = [0; 2];
-    let folds: Vec<usize> = won
-        .iter()
-        .map(|won| {
-            let turn = &mut dealt[usize::from(*won)];
-            *turn += 1;
-            *turn % FOLDS
-        })
-        .collect();
+    let turn = |won: &bool| {
+        let turn = &mut dealt[usize::from(*won)];
+        *turn += 1;
+        *turn % FOLDS
+    };
+    won.iter().map(turn).collect()
+}
+
+/// The probability of each row, by a model that has not seen it.
+fn predicted(rows: &[Vec<f64>], won: &[bool], folds: &[usize]) -> Vec<f64> {
     let mut probabilities = vec![0.0; rows.len()];
     for fold in 0..FOLDS {
         let weights = fit::fit(rows, won, |row| folds[row] != fold);

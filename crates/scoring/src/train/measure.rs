@@ -23,8 +23,18 @@ pub struct Bin {
     pub observed: f64,
 }
 
-pub fn measure(probabilities: &[f64], won: &[bool]) -> Measured {
+/// `folds`: which model predicted each.
+pub fn measure(probabilities: &[f64], won: &[bool], folds: &[usize]) -> Measured {
     let mut cases: Vec<(f64, bool)> = probabilities.iter().copied().zip(won.iter().copied()).collect();
+    // Probabilities of different models are not ranked among each other: what is held out of one makes its others rarer.
+    let numbers: std::collections::BTreeSet<usize> = folds.iter().copied().collect();
+    let auc_of = |number: &usize| {
+        let mut fold: Vec<(f64, bool)> =
+            cases.iter().zip(folds).filter(|(_, fold)| *fold == number).map(|(case, _)| *case).collect();
+        fold.sort_by(|a, b| a.0.total_cmp(&b.0));
+        auc(&fold)
+    };
+    let mean_auc = numbers.iter().map(auc_of).sum::<f64>() / numbers.len().max(1) as f64;
     cases.sort_by(|a, b| a.0.total_cmp(&b.0));
     let rows = cases.len().max(1) as f64;
     let outcome = |won: bool| f64::from(u8::from(won));
@@ -39,7 +49,7 @@ pub fn measure(probabilities: &[f64], won: &[bool]) -> Measured {
         })
         .collect();
     let off = calibration.iter().map(|bin| (bin.predicted - bin.observed).abs() * bin.rows as f64).sum::<f64>() / rows;
-    Measured { auc: rounded(auc(&cases)), brier: rounded(brier), calibration_error: rounded(off), calibration }
+    Measured { auc: rounded(mean_auc), brier: rounded(brier), calibration_error: rounded(off), calibration }
 }
 
 /// By ranks (Mann and Whitney); equal probabilities share theirs. `cases` in order.
@@ -69,7 +79,7 @@ mod tests {
 
     #[test]
     fn area_under_the_curve() {
-        let auc_of = |probabilities: &[f64], won: &[bool]| measure(probabilities, won).auc;
+        let auc_of = |probabilities: &[f64], won: &[bool]| measure(probabilities, won, &vec![0; won.len()]).auc;
         assert_eq!(auc_of(&[0.1, 0.2, 0.8, 0.9], &[false, false, true, true]), 1.0);
         assert_eq!(auc_of(&[0.9, 0.8, 0.2, 0.1], &[false, false, true, true]), 0.0);
         assert_eq!(auc_of(&[0.5, 0.5, 0.5, 0.5], &[false, true, false, true]), 0.5);
@@ -81,7 +91,7 @@ mod tests {
     fn calibration_of_what_is_exactly_right() {
         let probabilities = vec![0.25; 400];
         let won: Vec<bool> = (0..400).map(|n| n % 4 == 0).collect();
-        let measured = measure(&probabilities, &won);
+        let measured = measure(&probabilities, &won, &vec![0; 400]);
         assert_eq!((measured.calibration.len(), measured.calibration_error), (10, 0.0));
         assert_eq!(measured.brier, 0.1875);
     }
