@@ -167,6 +167,9 @@ begin
   if query is null and query_embedding is null then
     raise exception using errcode = 'null_value_not_allowed', message = 'neither a query nor an embedding is given';
   end if;
+  if query_embedding is null then
+    query_embedding := crm.embed_query(query, hybrid_search.account);
+  end if;
   config := coalesce(
     (select case when count(distinct l.config) = 1 then min(l.config::oid)::regconfig end
      from (select crm.text_search_config(a.locale) as config from crm.accounts a where hybrid_search.account is null or a.id = hybrid_search.account) l),
@@ -205,4 +208,4 @@ begin
 end
 $$;
 comment on function crm.hybrid_search(text, @schema:vector@.vector, jsonb, int, text, uuid) is
-  'the active documents and passages that answer a question best, by their words and by their vectors: both rankings are fused (score), so that a name or a number is found as well as a meaning. Without an embedding the words decide alone; similarity is the cosine where there is an embedding';
+  'the active documents and passages that answer a question best, by their words and by their vectors: both rankings are fused (score), so that a name or a number is found as well as a meaning. Without an embedding the account''s embedder makes one (crm.embed_query), and without an embedder the words decide alone; similarity is the cosine where there is an embedding';

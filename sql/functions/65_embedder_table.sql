@@ -156,6 +156,13 @@ stable language sql security definer set search_path = pg_catalog, frontdesk, pg
 $$;
 comment on function frontdesk.embedder_model(bigint) is 'internal: what it calls its model';
 
+create or replace function frontdesk.embedder_of(model text, dimensions int) returns text
+stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select e.name from frontdesk.embedder e
+  where e.model = embedder_of.model and e.dimensions = embedder_of.dimensions and e.active order by e.id limit 1
+$$;
+comment on function frontdesk.embedder_of(text, int) is 'internal: an embedder with this model and so many dimensions; null: there is none';
+
 create or replace function frontdesk.embed_rows(s frontdesk.embed_source, failed boolean = false) returns bigint
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp set enable_seqscan = off as $$
 declare

@@ -113,6 +113,7 @@ grant execute on function
   frontdesk.embedder_name(bigint),
   frontdesk.embedder_dimensions(bigint),
   frontdesk.embedder_model(bigint),
+  frontdesk.embedder_of(text, int),
   frontdesk.unembed_table(regclass, name, text),
   frontdesk.embed_failures(regclass),
   frontdesk.embed_declaration(bigint),

@@ -16,7 +16,7 @@ fn rows_are_embedded_as_they_come_and_change() {
     assert_eq!(apart, 250);
     notes.run("update note set body = 'changed' where id = 7");
     notes.wait("(select vec is not null from note where id = 7)");
-    assert_eq!(notes.get::<bool>("select vec = frontdesk.embed('changed') from note where id = 7"), true);
+    assert!(notes.get::<bool>("select vec = frontdesk.embed('changed') from note where id = 7"));
     // Set to null by hand, it comes again.
     notes.run("update note set vec = null where id = 8");
     notes.wait("(select vec is not null from note where id = 8)");
