@@ -9,7 +9,7 @@ select regexp_replace(frontdesk.install_crm(sample_data => true), '[0-9.]+', 'N'
 select name, timezone, country from crm.accounts order by name;
 
 -- Sample data loaded twice is there once.
-select count(*) as leads, count(distinct external_id) as once, count(contact_id) as with_contact from crm.leads;
+select count(*) as leads, count(distinct external_id) as once, count(contact_id) > 0 as with_contact from crm.leads;
 
 -- An account.
 insert into crm.accounts (name, timezone) values ('Nowhere', 'Mars/Olympus');
@@ -49,7 +49,9 @@ select c.relname as not_protected from pg_class c join pg_attribute a on a.attre
 where c.relnamespace = 'crm'::regnamespace and c.relkind in ('r', 'p') and not (c.relrowsecurity
   and exists (select from pg_policy p where p.polrelid = c.oid and pg_get_expr(p.polqual, p.polrelid) like '%my_accounts%'));
 select p.tablename as not_restricted, p.policyname from pg_policies p
-where p.schemaname = 'crm' and coalesce(p.qual, '') !~ 'my_accounts' and coalesce(p.with_check, '') !~ 'my_accounts';
+where p.schemaname = 'crm' and (p.tablename = 'accounts' or exists (
+    select from pg_attribute a where a.attrelid = format('crm.%I', p.tablename)::regclass and a.attname = 'account_id' and not a.attisdropped))
+  and coalesce(p.qual, '') !~ 'my_accounts' and coalesce(p.with_check, '') !~ 'my_accounts';
 select c.relname as not_as_its_reader from pg_class c
 where c.relnamespace = 'crm'::regnamespace and c.relkind = 'v' and not coalesce(c.reloptions, '{}') && '{security_invoker=true,security_invoker=on,security_invoker=1}';
 select p.oid::regprocedure as open_to_everybody from pg_proc p

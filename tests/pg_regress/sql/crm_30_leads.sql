@@ -81,7 +81,7 @@ select lead_id, matched_by, also_matched from crm.lead_touches order by id desc 
 -- Without any identity it is a new lead each time.
 select upsert('{"account_id": "a0000000-0000-4000-8000-00000000000a", "name": "Walk-in"}') <> upsert('{"account_id": "a0000000-0000-4000-8000-00000000000a", "name": "Walk-in"}');
 -- What comes in does not move a lead, but a new one may begin elsewhere.
-select stage, score from crm.upsert_lead('{"account_id": "a0000000-0000-4000-8000-00000000000a", "email": "new@example.com", "stage": "contacted", "id": 4711, "created_at": "1999-01-01"}');
+select stage from crm.upsert_lead('{"account_id": "a0000000-0000-4000-8000-00000000000a", "email": "new@example.com", "stage": "contacted", "id": 4711, "created_at": "1999-01-01"}');
 select stage, custom_attributes from crm.upsert_lead('{"account_id": "a0000000-0000-4000-8000-00000000000a", "email": "new@example.com", "stage": "lost"}');
 
 -- Found by parts of names, without accents, by number in any spelling, by words of what they wrote, and misspelt.
@@ -103,7 +103,10 @@ truncate crm.leads restart identity cascade;
 insert into crm.leads (account_id, name, email, phone, budget, source, stage, created_at)
 select account(), 'L' || n, 'l' || n || '@example.com', case when n % 2 = 0 then '+52551234560' || n end, n * 100, case when n < 4 then 'web' end,
   ('{new,new,contacted,won,lost,won}'::text[])[n], clock_timestamp() - n * interval '1 day' from generate_series(1, 6) n;
-update crm.leads set score = 80 where name in ('L1', 'L4', 'L3');
+-- Scores are a room of their own.
+alter table crm.leads disable trigger user;
+update crm.leads set score = case when name in ('L1', 'L4', 'L3') then 80 else 0 end;
+alter table crm.leads enable trigger user;
 select total, open, won, lost, conversion_rate, with_email, with_phone, came_again, median_time_to_win > '3 days' as time_to_win, by_stage, by_source
 from crm.lead_stats(account => account());
 select total from crm.lead_stats(now() - interval '2.5 days', now(), account());
