@@ -19,7 +19,7 @@ pub enum ScoreError {
     Decay { model: String },
     HalfLife { model: String },
     Number { model: String, what: String, number: f64 },
-    Filter { model: String, rule: String, error: FilterError },
+    Filter { model: String, rule: String, error: Box<FilterError> },
     Path { model: String, rule: String, path: String },
     Scale { model: String, rule: String },
     ScaleWithoutValue { model: String, rule: String },

@@ -156,7 +156,8 @@ impl Rule {
     ) -> Result<Rule, ScoreError> {
         let (model, name) = (|| definition.name.clone(), || rule.name.clone());
         let filter = rule.filter.as_ref().map(Filter::parse).transpose();
-        let filter = filter.map_err(|error| ScoreError::Filter { model: model(), rule: name(), error })?;
+        let filter =
+            filter.map_err(|error| ScoreError::Filter { model: model(), rule: name(), error: Box::new(error) })?;
         let scale = match (&rule.value, rule.value_from, rule.value_to) {
             (None, None, None) => None,
             (None, ..) => return Err(ScoreError::ScaleWithoutValue { model: model(), rule: name() }),

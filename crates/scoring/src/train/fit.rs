@@ -82,8 +82,8 @@ fn derivatives(weights: &[f64], rows: &[(&[f64], bool)]) -> (Vec<f64>, Vec<Vec<f
             }
         }
     }
-    for column in 0..size {
-        hessian[column][column] += ridge(column);
+    for (column, row) in hessian.iter_mut().enumerate() {
+        row[column] += ridge(column);
     }
     (gradient, hessian)
 }
