@@ -252,41 +252,14 @@ end
 $$;
 comment on function crm.has_knowledge(uuid) is 'whether the account has documents that search_knowledge can search';
 
-create or replace function crm.tool_embedding(question text) returns @schema:vector@.vector
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  found_one @schema:vector@.vector;
-begin
-  if has_function_privilege(to_regprocedure('frontdesk.embed(text,text)'), 'execute') then
-    execute 'select frontdesk.embed($1)' into found_one using question;
-  end if;
-  return found_one;
-exception when others then
-  -- No embedder, several, or one that does not answer: words find something too.
-  return null;
-end
-$$;
-comment on function crm.tool_embedding(text) is 'internal: the vector of a question, when there is an embedder that makes it; else null';
-
 create or replace function crm.tool_search_knowledge(context crm.tool_context, arguments jsonb) returns jsonb
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  meaning @schema:vector@.vector := crm.tool_embedding(arguments->>'query');
   passages jsonb;
 begin
-  for attempt in 1..2 loop
-    begin
-      execute 'select jsonb_agg(jsonb_build_object(''title'', h.title, ''passage'', h.content) order by h.n)
-        from (select x.title, x.content, row_number() over () as n
-              from crm.hybrid_search($1, query_embedding => $2, count => $3, account => $4) x) h'
-      into passages using arguments->>'query', meaning, coalesce((arguments->>'limit')::int, 5), context.account_id;
-      exit;
-    exception when data_exception then
-      -- The embedder is not that of these documents.
-      if meaning is null then raise; end if;
-      meaning := null;
-    end;
-  end loop;
+  execute 'select jsonb_agg(jsonb_build_object(''title'', h.title, ''passage'', h.content) order by h.n)
+    from (select x.title, x.content, row_number() over () as n from crm.hybrid_search($1, count => $2, account => $3) x) h'
+  into passages using arguments->>'query', coalesce((arguments->>'limit')::int, 5), context.account_id;
   return jsonb_build_object('passages', coalesce(passages, '[]'));
 end
 $$;
