@@ -332,8 +332,11 @@ unsafe fn of_type(description: pg_sys::TupleDesc, name: &str, wanted: pg_sys::Oi
 }
 
 unsafe fn attribute<'a>(description: pg_sys::TupleDesc, column: usize) -> &'a pg_sys::FormData_pg_attribute {
-    // SAFETY: the column is below natts.
-    unsafe { &(&(*description).attrs).as_slice((*description).natts as usize)[column] }
+    // SAFETY: a description in use has natts columns, of which this is one.
+    unsafe {
+        let columns = &*description;
+        &columns.attrs.as_slice(columns.natts as usize)[column]
+    }
 }
 
 fn is_called(attribute: &pg_sys::FormData_pg_attribute, name: &str) -> bool {
