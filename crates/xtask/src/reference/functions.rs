@@ -10,7 +10,7 @@ use super::{rows, sentence};
 use crate::cluster::Cluster;
 
 const QUERY: &str = "
-  select p.proname as name, pg_get_function_arguments(p.oid) as arguments, pg_get_function_result(p.oid) as result,
+  select p.proname as name, pg_get_function_arguments(p.oid) as arguments, coalesce(pg_get_function_result(p.oid), 'procedure') as result,
     obj_description(p.oid, 'pg_proc') as comment, has_function_privilege('public', p.oid, 'execute') as public
   from pg_proc p where p.pronamespace = 'frontdesk'::regnamespace
   order by p.proname, pg_get_function_arguments(p.oid)";

@@ -14,7 +14,7 @@ pub struct Room {
 
 impl Room {
     pub fn has(&self, function: &str) -> bool {
-        self.source.contains(&format!("function frontdesk.{function}("))
+        ["function", "procedure"].iter().any(|kind| self.source.contains(&format!("{kind} frontdesk.{function}(")))
     }
 }
 
