@@ -1,4 +1,4 @@
--- JSON Schema: what comes from outside is checked before it is used.
+-- Room 05, schema: JSON Schema, by which what comes from outside is checked before it is used.
 
 create or replace function frontdesk.check_schema(schema jsonb) returns jsonb
 immutable parallel safe language c as 'MODULE_PATHNAME', 'check_schema_wrapper';

@@ -33,9 +33,9 @@ select p.oid::regprocedure from pg_proc p
 where pronamespace = 'frontdesk'::regnamespace and exists (
   select from aclexplode(coalesce(proacl, acldefault('f', proowner))) a where a.grantee = 0) order by p.oid::regprocedure::text;
 select c.oid::regclass, a.privilege_type from pg_class c, aclexplode(coalesce(relacl, acldefault(case relkind when 'S' then 's' else 'r' end::"char", relowner))) a
-where relnamespace = 'frontdesk'::regnamespace and a.grantee = 0 order by 1::text, 2;
+where relnamespace = 'frontdesk'::regnamespace and a.grantee = 0 order by c.oid::regclass::text, 2;
 select c.oid::regclass, attname from pg_attribute a join pg_class c on c.oid = attrelid
-where relnamespace = 'frontdesk'::regnamespace and attacl is not null order by 1::text, 2;
+where relnamespace = 'frontdesk'::regnamespace and attacl is not null order by c.oid::regclass::text, 2;
 select a.privilege_type from pg_namespace n, aclexplode(nspacl) a where nspname = 'frontdesk' and a.grantee = 0;
 
 -- A role without rights tries every function and every table. What it may call says something about its arguments or nothing.

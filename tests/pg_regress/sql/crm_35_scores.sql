@@ -92,7 +92,7 @@ insert into crm.leads (account_id, source, company, stage)
 select a.id, case when n % 2 = 0 then 'ad' else 'referral' end, case when n % 3 > 0 then 'c' || n end, 'contacted'
 from crm.accounts a, generate_series(1, 300) n where a.name <> 'Other';
 select count(crm.set_lead_stage(l.id, case when (l.source = 'referral') = (l.id % 10 > 1) then 'won' else 'lost' end)) from crm.leads l where l.source is not null;
-select r->'rows' as rows, r->'positive' as positive, (r->>'auc')::numeric between 0.7 and 0.9 as auc, (r->>'brier')::numeric < 0.2 as close,
+select r->'rows' as rows, r->'positive' as positive, (r->>'auc')::numeric between 0.7 and 0.9 as auc, round((r->>'brier')::numeric, 2) as brier,
   r->'from_stage' as from_stage, jsonb_array_length(r->'calibration') as bins
 from (select crm.train_score_model('chance', 'contacted', '{won,repeat}', '{lost}', id) from crm.accounts where name <> 'Other') t (r);
 select m.name, m.link, m.shipped, m.description, m.report->'rows' as rows from frontdesk.score_model m where m.name = 'chance';
