@@ -108,13 +108,14 @@ pub fn train(name: &str, samples: &[Sample]) -> Result<Trained, TrainError> {
     Ok(Trained { model: definition(name, features, &weights), report })
 }
 
-/// The rows of each outcome are dealt out in turn, so that every fold has its share of both.
+/// The rows of each outcome are dealt out by multiples of the golden ratio: every fold has its share of both, and what
+/// comes again every so many rows does not end in one.
 fn folds(won: &[bool]) -> Vec<usize> {
-    let mut dealt = [0; 2];
+    let mut dealt = [0_u32; 2];
     let turn = |won: &bool| {
         let turn = &mut dealt[usize::from(*won)];
         *turn += 1;
-        *turn % FOLDS
+        ((f64::from(*turn) * 0.618_033_988_749_895).fract() * FOLDS as f64) as usize
     };
     won.iter().map(turn).collect()
 }
