@@ -55,7 +55,7 @@ fn every_failure_is_a_state() {
     // Its own wish is granted: nothing is sent before.
     notes.turn_to("/retry-after/20");
     notes.await_error("status 503");
-    assert_eq!(notes.is("next_try_at > now() + interval '15 seconds'"), "true");
+    assert_eq!(notes.is("(next_try_at > now() + interval '15 seconds')"), "true");
     notes.turn_to("/embed/8");
     notes.await_all();
     assert_eq!(notes.without_vector(), 0);
