@@ -197,8 +197,8 @@ impl Desk {
             let rest = if self.publish() == 0 { self.pace.rest(Instant::now()) } else { Duration::ZERO };
             if rest.is_zero() {
                 self.waiter.wait(limit);
-            } else {
-                std::thread::sleep(rest);
+            } else if let Err(failure) = self.rest(rest) {
+                self.complain(&failure);
             }
         }
     }

@@ -281,6 +281,15 @@ impl Desk {
         self.write()
     }
 
+    /// Leaves the log alone for a while. What came back is written first, so that what a crash would repeat does not grow.
+    pub fn rest(&mut self, rest: Duration) -> Result<(), Failure> {
+        if !self.outcomes.is_empty() {
+            self.write()?;
+        }
+        std::thread::sleep(rest);
+        Ok(())
+    }
+
     pub fn write(&mut self) -> Result<(), Failure> {
         let outcomes = std::mem::take(&mut self.outcomes);
         let written = transaction(|session| {
