@@ -116,12 +116,13 @@ create or replace function crm.check_account() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform frontdesk.check_timezone(new.timezone);
+  perform frontdesk.check_locale(new.locale);
   return new;
 end
 $$;
-comment on function crm.check_account() is 'trigger: the zone of an account is one';
+comment on function crm.check_account() is 'trigger: the zone of an account is one, and dates can be written in its language';
 
-create or replace trigger check_account before insert or update of timezone on crm.accounts
+create or replace trigger check_account before insert or update of timezone, locale on crm.accounts
   for each row execute function crm.check_account();
 create or replace trigger touch before update on crm.accounts for each row execute function crm.touch();
 create or replace trigger touch before update on crm.agents for each row execute function crm.touch();

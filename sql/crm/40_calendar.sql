@@ -151,17 +151,6 @@ end
 $$;
 comment on function crm.check_resource() is 'trigger: the zone of a resource is one';
 
-create or replace function crm.check_account_locale() returns trigger
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-  perform frontdesk.check_locale(new.locale);
-  return new;
-end
-$$;
-comment on function crm.check_account_locale() is 'trigger: dates can be written in the language of an account';
-
-create or replace trigger check_account_locale before insert or update of locale on crm.accounts
-  for each row execute function crm.check_account_locale();
 create or replace trigger check_service before insert or update of meeting_link on crm.services
   for each row execute function crm.check_service();
 create or replace trigger check_resource before insert or update of timezone on crm.resources
