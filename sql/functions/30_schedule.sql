@@ -242,22 +242,23 @@ comment on function frontdesk.run_job(text) is
 
 create or replace function frontdesk.cancel_run(run_id bigint) returns boolean
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
-declare
-  status text := (select r.status from frontdesk.job_run r where r.id = run_id);
 begin
-  if status = 'waiting' then
-    update frontdesk.job_run r set status = 'cancelled', finished_at = frontdesk.now(), message = 'cancelled before it began'
-    where r.id = run_id and r.status = 'waiting';
-    return found;
-  elsif status = 'running' then
-    return coalesce((
-      select bool_or(pg_cancel_backend(a.pid)) from pg_stat_activity a
-      where a.datname = current_database() and a.backend_type like 'frontdesk job %' and a.application_name = 'frontdesk run ' || run_id), false);
-  elsif status is null then
+  if not exists (select from frontdesk.job_run r where r.id = run_id) then
     raise exception using errcode = 'undefined_object', message = format('run %s does not exist', run_id),
       hint = 'See frontdesk.get_job_history().';
+  end if;
+  update frontdesk.job_run r set status = 'cancelled', finished_at = frontdesk.now(), message = 'cancelled before it began'
+  where r.id = run_id and r.status = 'waiting';
+  if found then
+    return true;
+  end if;
+  update frontdesk.job_run r set status = 'cancelling' where r.id = run_id and r.status in ('running', 'cancelling');
+  if found then
+    perform frontdesk.jobs_changed();
+    return true;
   end if;
   return false;
 end
 $$;
-comment on function frontdesk.cancel_run(bigint) is 'cancel a run that waits or is under way; false when it is over. It is not tried again';
+comment on function frontdesk.cancel_run(bigint) is
+  'cancel a run that waits or is under way, when this transaction commits; false when it is over. It is not tried again';

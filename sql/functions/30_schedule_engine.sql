@@ -32,15 +32,16 @@ language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
 $$;
 comment on function frontdesk.engine_job_problem(bigint, text) is 'engine: why it does not run this job; null: it does';
 
-create or replace function frontdesk.engine_job_requests() returns table (run_id bigint, job_id bigint, scheduled_at timestamptz)
+create or replace function frontdesk.engine_job_requests() returns table (run_id bigint, job_id bigint, scheduled_at timestamptz, cancel boolean)
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
   update frontdesk.job_run r set status = 'cancelled', finished_at = frontdesk.now(), message = 'the job is gone'
   where r.status = 'waiting' and not exists (select from frontdesk.job j where j.id = r.job_id and j.owner = r.owner);
-  return query select r.id, r.job_id, r.scheduled_at from frontdesk.job_run r where r.status = 'waiting' order by r.id;
+  return query select r.id, r.job_id, r.scheduled_at, r.status = 'cancelling' from frontdesk.job_run r
+    where r.status in ('waiting', 'cancelling') order by r.id;
 end
 $$;
-comment on function frontdesk.engine_job_requests() is 'engine: the runs that run_job() asked for';
+comment on function frontdesk.engine_job_requests() is 'engine: the runs that run_job() asked for, and those that cancel_run() wants to stop';
 
 create or replace function frontdesk.engine_job_start(job_ids bigint[], run_ids bigint[], attempts int[], scheduled timestamptz[])
 returns table (place int, run_id bigint, owner oid, name text, command text)
@@ -92,7 +93,7 @@ begin
   loop
     update frontdesk.job_run x set status = u.status, finished_at = u.at, pid = u.pid, rows = u.row_count, result = u.result::jsonb,
       sqlstate = u.code, message = u.message
-    where x.id = u.run_id and x.status = 'running' returning x.* into r;
+    where x.id = u.run_id and x.status in ('running', 'cancelling') returning x.* into r;
     continue when not found;
     update frontdesk.job_state s set failures = u.failures, retry_at = u.retry_at,
       retry_attempt = case when u.retry_at is not null then r.attempt + 1 end,
@@ -145,7 +146,7 @@ begin
   for r in
     update frontdesk.job_run x set status = 'interrupted', finished_at = frontdesk.now(),
       message = 'the server or the engine ended in the middle of the run'
-    where x.status = 'running' returning x.*
+    where x.status in ('running', 'cancelling') returning x.*
   loop
     recovered := recovered + 1;
     select * into j from frontdesk.job where id = r.job_id;

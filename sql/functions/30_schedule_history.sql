@@ -75,7 +75,7 @@ begin
   for r in select * from frontdesk.job_run x where x.job_id = j.id order by x.id desc limit 5 loop
     lines := lines || format('run %s, due %s, %s%s%s', r.id, r.scheduled_at, r.status,
       case when r.attempt > 1 then format(' (attempt %s)', r.attempt) end,
-      case when r.status not in ('running', 'waiting') then ': ' || coalesce(r.sqlstate || ' ', '') || coalesce(r.message, '') end);
+      case when r.status not in ('running', 'waiting', 'cancelling') then ': ' || coalesce(r.sqlstate || ' ', '') || coalesce(r.message, '') end);
   end loop;
   if r is null then
     lines := lines || 'it has not run yet'::text;

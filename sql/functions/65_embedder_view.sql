@@ -22,7 +22,7 @@ comment on view frontdesk.embedders is
 create or replace view frontdesk.embed_tables with (security_invoker = true) as
 select s.source_name as source, s.content_column, s.embedding_column, frontdesk.embedder_name(s.embedder_id) as embedder, s.condition,
   s.owner, frontdesk.embed_count(s.id) as pending, frontdesk.embed_count(s.id, true) as failed,
-  r.status as last_run, r.started_at as last_run_at, case when r.status not in ('succeeded', 'running', 'waiting') then r.message end as problem
+  r.status as last_run, r.started_at as last_run_at, case when r.status not in ('succeeded', 'running', 'waiting', 'cancelling') then r.message end as problem
 from frontdesk.embed_source s
 left join lateral (select x.status, x.started_at, x.message from frontdesk.job_run x where x.job_id = s.job_id order by x.id desc limit 1) r on true;
 comment on view frontdesk.embed_tables is 'what embed_table() declared, of your tables: rows that wait, rows that were refused (see embed_failures), and how the last run ended';

@@ -62,14 +62,14 @@ create table frontdesk.job_run (
 ) partition by list (status);
 
 comment on table frontdesk.job_run is 'runs of jobs: successes kept for frontdesk.job_retention, failures for frontdesk.job_failure_retention';
-comment on column frontdesk.job_run.status is 'waiting, running; succeeded, skipped; failed, timed out, cancelled, interrupted';
+comment on column frontdesk.job_run.status is 'waiting, running, cancelling; succeeded, skipped; failed, timed out, cancelled, interrupted';
 comment on column frontdesk.job_run.attempt is '1, and one more for each retry';
 comment on column frontdesk.job_run.scheduled_at is 'when it was due';
 comment on column frontdesk.job_run.rows is 'rows that the last statement affected or returned';
 comment on column frontdesk.job_run.result is 'the first row of the last result';
 comment on column frontdesk.job_run.message is 'the tag of the last statement, or the error';
 
-create table frontdesk.job_run_open partition of frontdesk.job_run for values in ('waiting', 'running') with (fillfactor = 50);
+create table frontdesk.job_run_open partition of frontdesk.job_run for values in ('waiting', 'running', 'cancelling') with (fillfactor = 50);
 create table frontdesk.job_run_success partition of frontdesk.job_run for values in ('succeeded', 'skipped') partition by range (started_at);
 create table frontdesk.job_run_failure partition of frontdesk.job_run for values in ('failed', 'timed out', 'cancelled', 'interrupted')
   partition by range (started_at);
@@ -89,8 +89,8 @@ create policy own on frontdesk.job_state for select using (exists (select from f
 create policy own on frontdesk.job_run for select using (pg_has_role(owner::oid, 'set'));
 -- run_job() asks for a run, cancel_run() takes it back.
 create policy ask on frontdesk.job_run for insert with check (status = 'waiting' and pg_has_role(owner::oid, 'set'));
-create policy take_back on frontdesk.job_run for update using (status = 'waiting' and pg_has_role(owner::oid, 'set'))
-  with check (status = 'cancelled');
+create policy take_back on frontdesk.job_run for update using (status in ('waiting', 'running', 'cancelling') and pg_has_role(owner::oid, 'set'))
+  with check (status in ('cancelled', 'cancelling'));
 
 select pg_catalog.pg_extension_config_dump('frontdesk.job', '');
 select pg_catalog.pg_extension_config_dump('frontdesk.job_id_seq', '');

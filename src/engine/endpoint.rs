@@ -10,6 +10,8 @@ use super::settings::Settings;
 
 /// Deliveries that wait in memory; more are left in the log.
 pub const QUEUE: usize = 2_000;
+/// Answers that are written together, where fewer are in flight at once.
+const UNRECORDED: usize = 64;
 /// How long a full queue holds up the reading of the log before the endpoint is left behind.
 const A_MOMENT: Duration = Duration::from_millis(20);
 /// Consecutive failures after which nothing is sent but a probe: after 5 s, then twice as long each time, to 10 minutes.
@@ -22,6 +24,8 @@ pub struct Endpoint {
     /// From the retry table.
     pub retries: VecDeque<Delivery>,
     pub in_flight: usize,
+    /// Answered, and not written yet: a crash would repeat them as well.
+    pub unrecorded: usize,
     pub breaker: Breaker,
     pub bucket: Option<Bucket>,
     pub failing_since: Option<i64>,
@@ -46,6 +50,7 @@ impl Endpoint {
             queue: VecDeque::new(),
             retries: VecDeque::new(),
             in_flight: 0,
+            unrecorded: 0,
             breaker: Breaker::new(BREAKER.0, BREAKER.1, BREAKER.2),
             busy: HashMap::new(),
             blocked: HashSet::new(),
@@ -74,6 +79,15 @@ impl Endpoint {
     /// Can anything be sent to it at all, now or soon?
     pub fn is_open(&self, now: i64) -> bool {
         self.settings.active && !matches!(self.breaker.allows(now), Gate::No { .. })
+    }
+
+    /// So much was answered that it is to be written at once.
+    pub fn is_unrecorded(&self) -> bool {
+        self.unrecorded >= self.unrecorded_limit()
+    }
+
+    fn unrecorded_limit(&self) -> usize {
+        self.settings.max_in_flight.max(UNRECORDED)
     }
 
     pub fn is_full(&self) -> bool {
@@ -133,7 +147,9 @@ impl Endpoint {
     /// The next delivery that may leave now; Err: not before that moment (i64::MAX: when something else happens).
     pub fn next(&mut self, now: i64) -> Result<Delivery, i64> {
         let empty = self.retries.is_empty() && self.queue.is_empty();
-        if empty || self.in_flight >= self.settings.max_in_flight || !self.settings.active {
+        let full = self.in_flight >= self.settings.max_in_flight
+            || self.in_flight + self.unrecorded >= 2 * self.unrecorded_limit();
+        if empty || full || !self.settings.active {
             return Err(i64::MAX);
         }
         let probe = match self.breaker.allows(now) {

@@ -49,8 +49,8 @@ impl Scheduler {
     /// One turn. `allowed`: runs may begin.
     pub fn turn(&mut self, slot: &Slot, allowed: bool) -> Result<(), Failure> {
         self.collect()?;
-        self.runs.iter_mut().for_each(Run::enforce);
         if !allowed {
+            self.runs.iter_mut().for_each(Run::enforce);
             self.looked_at = None;
             return Ok(());
         }
@@ -69,6 +69,7 @@ impl Scheduler {
                 self.reload()?;
             }
         }
+        self.runs.iter_mut().for_each(Run::enforce);
         self.plan()?;
         self.start()
     }
@@ -113,9 +114,11 @@ impl Scheduler {
         }
         let jobs = &self.jobs;
         self.waiting.retain(|wanted| jobs.get(&wanted.job).is_some_and(|job| job.active) && wanted.run == 0);
-        for (run, job, due) in requests {
-            if jobs.contains_key(&job) {
-                self.waiting.insert(Wanted { due, job, attempt: 1, run });
+        for request in requests {
+            if request.cancel {
+                self.runs.iter_mut().filter(|run| run.id == request.run).for_each(Run::cancel);
+            } else if jobs.contains_key(&request.job) {
+                self.waiting.insert(Wanted { due: request.due, job: request.job, attempt: 1, run: request.run });
             }
         }
         self.version = version;
@@ -225,7 +228,7 @@ impl Scheduler {
         let mut over = Vec::new();
         let mut failures: HashMap<i64, i32> = HashMap::new();
         for run in &self.runs {
-            let Some(outcome) = run.worker.as_ref().and_then(|worker| worker.outcome()) else { continue };
+            let Some(outcome) = run.outcome() else { continue };
             let status = run.status(&outcome);
             let job = self.jobs.get(&run.job);
             let failed = failures.entry(run.job).or_insert_with(|| job.map_or(0, |job| job.failures));

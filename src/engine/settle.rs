@@ -10,6 +10,7 @@ use super::clock::{self, SECOND};
 use super::desk::Desk;
 use super::direct;
 use super::dispatch::Unsendable;
+use super::endpoint::Endpoint;
 use super::event::{Delivery, Origin};
 use super::outcomes::{Outcomes, Settled};
 use super::readable;
@@ -107,6 +108,7 @@ impl Desk {
     fn leave_slot(&mut self, delivery: &Delivery) {
         if let Some(endpoint) = self.endpoints.get_mut(&delivery.endpoint) {
             endpoint.in_flight = endpoint.in_flight.saturating_sub(1);
+            endpoint.unrecorded += 1;
         }
     }
 
@@ -275,7 +277,8 @@ impl Desk {
 
     /// Writes the outcomes, unless more will come at once; when that fails they are kept, and nobody was told.
     pub fn settle(&mut self) -> Result<(), Failure> {
-        if self.outcomes.is_empty() || !self.in_flight.is_empty() && !self.outcomes.linger().is_zero() {
+        let may_wait = !self.in_flight.is_empty() && !self.endpoints.values().any(Endpoint::is_unrecorded);
+        if self.outcomes.is_empty() || may_wait && !self.outcomes.linger().is_zero() {
             return Ok(());
         }
         self.write()
@@ -316,6 +319,7 @@ impl Desk {
         });
         match written {
             Ok(free) => {
+                self.endpoints.values_mut().for_each(|endpoint| endpoint.unrecorded = 0);
                 self.tell(outcomes, free);
                 Ok(())
             }

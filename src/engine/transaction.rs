@@ -53,9 +53,11 @@ pub fn transaction<T>(body: impl FnOnce(&mut Session) -> SpiResult<T>) -> Result
     unsafe {
         pg_sys::SetCurrentStatementStartTimestamp();
         pg_sys::StartTransactionCommand();
-        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
     }
     PgTryBuilder::new(AssertUnwindSafe(|| {
+        keep_extension();
+        // SAFETY: in the transaction that was begun above.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
         let result = Spi::connect_mut(|client| body(&mut Session(client)));
         match result {
             Ok(value) => {
@@ -78,6 +80,18 @@ pub fn transaction<T>(body: impl FnOnce(&mut Session) -> SpiResult<T>) -> Result
         }
     })
     .execute()
+}
+
+/// DROP EXTENSION locks the extension before its tables: whoever holds the extension first never meets it half way.
+fn keep_extension() {
+    // SAFETY: in a transaction.
+    unsafe {
+        let extension = pg_sys::get_extension_oid(c"pg_frontdesk".as_ptr(), true);
+        if extension != pg_sys::InvalidOid {
+            let share = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+            pg_sys::LockDatabaseObject(pg_sys::ExtensionRelationId, extension, 0, share);
+        }
+    }
 }
 
 fn abort(message: String) -> Failure {

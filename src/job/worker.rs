@@ -38,13 +38,22 @@ impl Worker {
         })
     }
 
-    /// Cancels the statement it runs, or ends the process.
-    pub fn signal(&self, end: bool) {
-        if let Ok(Some(pid)) = self.process() {
-            let signal = if end { libc::SIGTERM } else { libc::SIGINT };
-            // SAFETY: the postmaster has not reaped this process yet, as it just said.
-            unsafe { libc::kill(pid, signal) };
+    /// Cancels the statement it runs; false while there is no process yet.
+    pub fn cancel(&self) -> bool {
+        match self.process() {
+            Ok(Some(pid)) => {
+                // SAFETY: the postmaster has not reaped this process yet, as it just said.
+                unsafe { libc::kill(pid, libc::SIGINT) };
+                true
+            }
+            process => process.is_err(),
         }
+    }
+
+    /// Ends the process, or takes back the wish for one.
+    pub fn end(&self) {
+        // SAFETY: a handle that was given by the postmaster and not freed.
+        unsafe { pg_sys::TerminateBackgroundWorker(self.handle) };
     }
 
     /// Its process, which may be over.

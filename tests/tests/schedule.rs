@@ -263,6 +263,14 @@ fn a_run_is_cancelled_and_stop_ends_what_runs() {
     wait_until("it runs", || status(run) == "running");
     assert!(database.get::<bool>(&format!("select frontdesk.cancel_run({run})")));
     wait_until("it is cancelled", || status(run) == "cancelled");
+    assert!(!database.get::<bool>(&format!("select frontdesk.cancel_run({run})")), "it is over");
+    // However early.
+    for _ in 0..10 {
+        let run: i64 = database.get("select frontdesk.run_job('long')");
+        wait_until("it begins", || status(run) != "waiting");
+        assert!(database.get::<bool>(&format!("select frontdesk.cancel_run({run})")));
+        wait_until("it is cancelled", || status(run) == "cancelled");
+    }
 
     let run: i64 = database.get("select frontdesk.run_job('long')");
     wait_until("it runs", || status(run) == "running");

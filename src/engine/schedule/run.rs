@@ -9,6 +9,8 @@ use crate::job::worker::{Order, Worker};
 
 /// A command that does not hear the cancel is ended.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Until a process is there that can be told.
+const TRY_AGAIN: Duration = Duration::from_millis(10);
 
 pub struct Run {
     pub id: i64,
@@ -21,7 +23,9 @@ pub struct Run {
     order: Option<Begun>,
     timeout: Option<Duration>,
     deadline: Option<Instant>,
-    timed_out: bool,
+    /// Was told to stop.
+    told: bool,
+    cancelled: bool,
 }
 
 impl Run {
@@ -35,7 +39,8 @@ impl Run {
             order: Some(begun),
             timeout,
             deadline: None,
-            timed_out: false,
+            told: false,
+            cancelled: false,
         }
     }
 
@@ -53,19 +58,43 @@ impl Run {
         }
     }
 
+    /// Somebody wants it to stop.
+    pub fn cancel(&mut self) {
+        if !self.cancelled {
+            self.cancelled = true;
+            self.deadline = Some(Instant::now());
+        }
+    }
+
     /// Cancels it when its time is over, and ends it when that does not help.
     pub fn enforce(&mut self) {
         let Some(worker) = &self.worker else { return };
-        if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            worker.signal(self.timed_out);
-            self.timed_out = true;
-            self.deadline = Some(Instant::now() + PATIENCE);
+        if self.deadline.is_none_or(|deadline| deadline > Instant::now()) {
+            return;
         }
+        if self.told {
+            worker.end();
+        } else {
+            self.told = worker.cancel();
+        }
+        self.deadline = Some(Instant::now() + if self.told { PATIENCE } else { TRY_AGAIN });
     }
 
     pub fn end(&self) {
         if let Some(worker) = &self.worker {
-            worker.signal(true);
+            worker.end();
+        }
+    }
+
+    /// What became of it; None while it runs.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match &self.worker {
+            Some(worker) => worker.outcome(),
+            None => self.cancelled.then(|| Outcome {
+                sqlstate: Some("57014".into()),
+                message: "cancelled before it began".into(),
+                ..Outcome::default()
+            }),
         }
     }
 
@@ -81,7 +110,8 @@ impl Run {
     pub fn status(&self, outcome: &Outcome) -> &'static str {
         match outcome.sqlstate.as_deref() {
             None => "succeeded",
-            Some(_) if self.timed_out => "timed out",
+            Some(_) if self.cancelled => "cancelled",
+            Some(_) if self.told => "timed out",
             // ERRCODE_QUERY_CANCELED
             Some("57014") => "cancelled",
             Some(_) => "failed",

@@ -21,10 +21,21 @@ pub fn problem(session: &mut Session, job: i64, why: Option<&str>) -> SpiResult<
     session.call("engine_job_problem", &[job.into(), why.into()]).map(|_| ())
 }
 
-/// Runs that were asked for: run, job, when.
-pub fn requests(session: &mut Session) -> SpiResult<Vec<(i64, i64, i64)>> {
+/// A run that somebody wants, or wants to stop.
+pub struct Request {
+    pub run: i64,
+    pub job: i64,
+    pub due: i64,
+    pub cancel: bool,
+}
+
+pub fn requests(session: &mut Session) -> SpiResult<Vec<Request>> {
     let rows = session.call("engine_job_requests", &[])?;
-    rows.map(|row| Ok((number(&row, 1)?, number(&row, 2)?, time(&row, 3)?))).collect()
+    rows.map(|row| {
+        let cancel = row.get(4)?.unwrap_or(false);
+        Ok(Request { run: number(&row, 1)?, job: number(&row, 2)?, due: time(&row, 3)?, cancel })
+    })
+    .collect()
 }
 
 /// A run to begin; `run` 0: a new one.

@@ -5,8 +5,8 @@ use super::{Notes, SECRET};
 #[test]
 fn every_lie_is_told_and_nothing_is_stored() {
     for (lie, said) in [
-        ("fewer", "the answer has 0 vectors for 1 texts"),
-        ("more", "the answer has 2 vectors for 1 texts"),
+        ("fewer", "the answer has _ vectors for _ texts"),
+        ("more", "the answer has _ vectors for _ texts"),
         ("dimension", "the answer has vectors of 9 dimensions, not of 8"),
         ("null", "the answer has a vector with null in it"),
         ("nan", "the answer is not that of an /embeddings"),
@@ -19,7 +19,7 @@ fn every_lie_is_told_and_nothing_is_stored() {
         notes.write(1, 5);
         notes.wait("(select state = 'failing' and failures > 0 from frontdesk.embedders)");
         let error = notes.is("last_error");
-        assert!(error.starts_with(said), "{lie}: {error}");
+        assert!(notes.get::<bool>(&format!("select '{error}' like '{said}%'")), "{lie}: {error}");
         assert_eq!((notes.without_vector(), notes.is("failed")), (5, "0".into()), "{lie}");
         // It tells the truth again.
         notes.turn_to("/embed/8");
