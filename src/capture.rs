@@ -3,6 +3,7 @@
 
 mod fit;
 mod handle;
+mod jsonb;
 mod log;
 mod row;
 mod score;
@@ -130,16 +131,11 @@ unsafe fn record(watch: &Watch, op: char, row: Row, old: Option<Row>) {
         {
             return;
         }
-        let mut new_record = fit::fitted(row, &watch.json).to_jsonb();
-        let mut old_record = old.map(|old| fit::fitted(old, &watch.json).to_jsonb());
-        if let Some(condition) = &watch.condition
-            && !condition.matches(&document(op, new_record, old_record))
+        let (new, before) = (fit::fitted(row, &watch.json), old.map(|old| fit::fitted(old, &watch.json)));
+        if let Some((condition, whole)) = &watch.condition
+            && !condition.matches(&document(op, whole.write(&new), before.map(|old| whole.write(&old))))
         {
             return;
-        }
-        if !watch.redact.is_empty() {
-            new_record = row::without(new_record, &watch.redact);
-            old_record = old_record.map(|old| row::without(old, &watch.redact));
         }
         let kind = match (op, &old, watch.state) {
             ('U', Some(old), Some(state)) if !row.same(old, state) => watch.state_type(row.text(state).as_deref()),
@@ -154,8 +150,8 @@ unsafe fn record(watch: &Watch, op: char, row: Row, old: Option<Row>) {
             key: row.key(&watch.key).as_deref(),
             tenant: watch.tenant.and_then(|tenant| row.datum(tenant)),
             target: None,
-            record: Some(new_record),
-            old_record,
+            record: Some(watch.record.write(&new)),
+            old_record: before.map(|old| watch.record.write(&old)),
         });
     }
     wake::at_commit();

@@ -1,19 +1,14 @@
-//! A row as a trigger sees it: its columns as text, itself as jsonb.
+//! A row as a trigger sees it: its columns, as they are and as text.
 
 use std::ffi::CStr;
 
-use pgrx::{IntoDatum, pg_sys};
+use pgrx::pg_sys;
 
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" {
-    /// utils/jsonfuncs.h; not among pgrx's bindings.
-    fn datum_to_jsonb(value: pg_sys::Datum, category: u32, output_function: pg_sys::Oid) -> pg_sys::Datum;
     /// utils/datum.h; not among pgrx's bindings.
     fn datum_image_eq(a: pg_sys::Datum, b: pg_sys::Datum, by_value: bool, length: std::ffi::c_int) -> bool;
 }
-
-/// JSONTYPE_COMPOSITE of utils/jsonfuncs.h.
-const COMPOSITE: u32 = 9;
 
 #[derive(Clone, Copy)]
 pub struct Row {
@@ -122,10 +117,15 @@ impl Row {
         self.tuple
     }
 
-    pub unsafe fn to_jsonb(self) -> pg_sys::Datum {
-        // SAFETY: the datum is a composite of the relation's row type, with everything toasted fetched.
+    /// All columns, dropped ones included.
+    pub unsafe fn values(&self) -> Vec<Option<pg_sys::Datum>> {
+        // SAFETY: as promised by the caller; there is room for every column.
         unsafe {
-            datum_to_jsonb(pg_sys::heap_copy_tuple_as_datum(self.tuple, self.columns), COMPOSITE, pg_sys::InvalidOid)
+            let count = (*self.columns).natts as usize;
+            let mut values = vec![pg_sys::Datum::from(0_usize); count];
+            let mut nulls = vec![true; count];
+            pg_sys::heap_deform_tuple(self.tuple, self.columns, values.as_mut_ptr(), nulls.as_mut_ptr());
+            values.into_iter().zip(nulls).map(|(value, null)| (!null).then_some(value)).collect()
         }
     }
 
@@ -140,18 +140,6 @@ impl Row {
         // SAFETY: as above.
         let attributes = unsafe { columns.attrs.as_slice(columns.natts as usize) };
         &attributes[column as usize - 1]
-    }
-}
-
-/// The object without these keys.
-///
-/// # Safety
-/// `object` is a jsonb object.
-pub unsafe fn without(object: pg_sys::Datum, keys: &[String]) -> pg_sys::Datum {
-    let Some(keys) = keys.to_vec().into_datum() else { return object };
-    // SAFETY: jsonb - text[] on values of these types; its result is never null.
-    unsafe {
-        pgrx::direct_function_call_as_datum(pg_sys::jsonb_delete_array, &[Some(object), Some(keys)]).unwrap_or(object)
     }
 }
 

@@ -11,6 +11,7 @@ use pgrx::prelude::*;
 use pgrx::spi::OwnedPreparedStatement;
 use serde::Deserialize;
 
+use super::jsonb::Form;
 use super::row::{self, Row};
 use crate::error::raise;
 
@@ -81,7 +82,7 @@ struct Rule {
     /// The column, with its type; None: it is gone, and the rule says so.
     at: Option<(i16, pg_sys::Oid)>,
     key: Vec<i16>,
-    condition: Option<Filter>,
+    condition: Option<(Filter, Form)>,
 }
 
 /// The argument as frontdesk.timer_install() writes it.
@@ -143,13 +144,16 @@ impl Rule {
                     && unsafe { CStr::from_ptr(attribute.attname.data.as_ptr()) }.to_bytes() == name.as_bytes()
             })
         };
+        let condition = argument.condition.and_then(|condition| Filter::parse(&condition).ok());
+        // SAFETY: as above.
+        let condition = condition.map(|filter| (filter, unsafe { Form::of((*trigger.tg_relation).rd_att, &[]) }));
         Rule {
             id: argument.rule,
             at: find(&argument.at).map(|attribute| (attribute.attnum, attribute.atttypid)),
             key: argument.key.iter().filter_map(|name| find(name).map(|attribute| attribute.attnum)).collect(),
             shift: argument.shift,
             timezone: argument.timezone,
-            condition: argument.condition.and_then(|condition| Filter::parse(&condition).ok()),
+            condition,
         }
     }
 
@@ -184,7 +188,9 @@ impl Rule {
 
     unsafe fn holds(&self, row: &Row) -> bool {
         // SAFETY: as promised by the caller.
-        self.condition.as_ref().is_none_or(|condition| condition.matches(&unsafe { row::to_value(row.to_jsonb()) }))
+        let matches =
+            |(condition, whole): &(Filter, Form)| condition.matches(&unsafe { row::to_value(whole.write(row)) });
+        self.condition.as_ref().is_none_or(matches)
     }
 
     unsafe fn updated(&self, old: Row, new: Row) {

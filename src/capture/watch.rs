@@ -9,6 +9,7 @@ use filter::Filter;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
+use super::jsonb::Form;
 use super::{fit, log};
 use crate::error::raise;
 
@@ -23,10 +24,12 @@ pub struct Watch {
     /// Empty: all.
     pub columns: Vec<i16>,
     pub key: Vec<i16>,
-    pub redact: Vec<String>,
     /// Columns of type json.
     pub json: Vec<i16>,
-    pub condition: Option<Filter>,
+    /// What is recorded: the row without what is redacted.
+    pub record: Form,
+    /// And what it sees, which is all of the row.
+    pub condition: Option<(Filter, Form)>,
 }
 
 /// The argument as frontdesk.watch() writes it.
@@ -79,10 +82,11 @@ impl Watch {
             );
         };
         // SAFETY: the relation is open and locked while the trigger runs.
-        let (columns, source, primary_key, json) = unsafe {
+        let (columns, source, primary_key, json, record, whole) = unsafe {
             let relation = trigger.tg_relation;
             let columns = (*relation).rd_att;
-            (Columns(columns), source_name(relation), primary_key(relation), fit::json_columns(columns))
+            let (record, whole) = (Form::of(columns, &argument.redact), Form::of(columns, &[]));
+            (Columns(columns), source_name(relation), primary_key(relation), fit::json_columns(columns), record, whole)
         };
         Watch {
             created: format!("{}.created", argument.entity),
@@ -94,10 +98,13 @@ impl Watch {
             tenant: argument.tenant.and_then(|name| columns.find(&name)),
             columns: columns.find_all(&argument.columns),
             key: argument.key.map_or(primary_key, |names| columns.find_all(&names)),
-            redact: argument.redact,
             json,
+            record,
             // It was checked when it was declared; what this version cannot read filters nothing.
-            condition: argument.condition.and_then(|condition| Filter::parse(&condition).ok()),
+            condition: argument
+                .condition
+                .and_then(|condition| Filter::parse(&condition).ok())
+                .map(|filter| (filter, whole)),
         }
     }
 
