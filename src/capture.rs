@@ -81,7 +81,7 @@ unsafe fn capture(trigger: &pg_sys::TriggerData) {
                     source: Some(&watch.source),
                     ..Event::default()
                 });
-                wake::at_commit();
+                wake::for_events_at_commit();
             }
         }
     }
@@ -106,17 +106,23 @@ pub unsafe extern "C-unwind" fn frontdesk_record_event(fcinfo: pg_sys::FunctionC
         // A user is told what it was that needs to write; nextval() is not what they called.
         pg_sys::PreventCommandIfReadOnly(c"recording an event".as_ptr());
         let key = pgrx::pg_getarg::<String>(fcinfo, 3);
+        let op = char::from(pgrx::pg_getarg::<i8>(fcinfo, 1).unwrap_or_default() as u8);
+        let target = pgrx::pg_getarg(fcinfo, 5);
         let id = append(&Event {
-            op: char::from(pgrx::pg_getarg::<i8>(fcinfo, 1).unwrap_or_default() as u8),
+            op,
             kind: &pgrx::pg_getarg::<String>(fcinfo, 0).unwrap_or_default(),
             source: None,
             key: key.as_deref(),
             tenant: pgrx::pg_getarg_datum(fcinfo, 4),
-            target: pgrx::pg_getarg(fcinfo, 5),
+            target,
             record: pgrx::pg_getarg_datum(fcinfo, 2),
             old_record: None,
         });
-        wake::at_commit();
+        if matches!(op, 'H' | 'S') || target.is_some() {
+            wake::at_commit();
+        } else {
+            wake::for_events_at_commit();
+        }
         id.into()
     }
 }
@@ -154,7 +160,7 @@ unsafe fn record(watch: &Watch, op: char, row: Row, old: Option<Row>) {
             old_record: before.map(|old| watch.record.write(&old)),
         });
     }
-    wake::at_commit();
+    wake::for_events_at_commit();
 }
 
 /// What a condition sees: `{"op", "new", "old"}`.

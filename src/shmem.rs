@@ -14,6 +14,11 @@ pub const WANTED: u32 = 1;
 /// stop() was called, or the extension is not there: only start() brings it back.
 pub const UNWANTED: u32 = 2;
 
+/// Events, which only endpoints wait for.
+pub const EVENTS: u32 = 1;
+/// Anything else, which is looked at at once.
+pub const WORK: u32 = 2;
+
 #[repr(C)]
 pub struct Shared {
     pub launcher: Process,
@@ -34,8 +39,10 @@ pub struct Slot {
     /// Oid of the database; 0: free.
     pub database: AtomicU32,
     pub wanted: AtomicU32,
-    /// Something was committed that the engine has not looked at.
+    /// What was committed that the engine has not looked at: nothing, EVENTS or WORK.
     pub pending: AtomicU32,
+    /// 1: there is no endpoint. The first event wakes the engine, and more may come before it looks at them.
+    pub unheard: AtomicU32,
     /// The engine is to read its identity and cursors anew.
     pub reboot: AtomicU32,
     pub engine: Process,
@@ -90,6 +97,7 @@ impl Slot {
     fn clear(&self) {
         self.wanted.store(0, SeqCst);
         self.pending.store(0, SeqCst);
+        self.unheard.store(0, SeqCst);
         self.reboot.store(0, SeqCst);
         self.jobs_changed.store(0, SeqCst);
         self.next_timer.store(0, SeqCst);

@@ -6,10 +6,12 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use pgrx::{pg_guard, pg_sys};
 
+use crate::shmem::{EVENTS, Slot, WORK};
 use crate::{capture, launcher, shmem};
 
 thread_local! {
-    static WAKE: Cell<bool> = const { Cell::new(false) };
+    /// 0, EVENTS or WORK.
+    static WAKE: Cell<u32> = const { Cell::new(0) };
     static REBOOT: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -20,11 +22,20 @@ pub fn init() {
 
 /// Wake the engine of this database when the present transaction commits.
 pub fn at_commit() {
-    if !WAKE.get() {
+    register(WORK);
+}
+
+/// The same for events: without an endpoint nobody is in a hurry for them.
+pub fn for_events_at_commit() {
+    register(EVENTS);
+}
+
+fn register(what: u32) {
+    if WAKE.get() == 0 {
         // Attached now, because a commit may not fail.
         shmem::my_slot();
-        WAKE.set(true);
     }
+    WAKE.set(WAKE.get().max(what));
 }
 
 /// The same, and the engine reads its identity, state and cursors anew.
@@ -40,7 +51,14 @@ pub fn now(reboot: bool) {
         slot.wanted.store(shmem::WANTED, SeqCst);
         slot.reboot.store(1, SeqCst);
     }
-    slot.pending.store(1, SeqCst);
+    tell(slot, WORK);
+}
+
+fn tell(slot: &Slot, what: u32) {
+    let told = slot.pending.fetch_max(what, SeqCst) != 0;
+    if told && what == EVENTS && slot.unheard.load(SeqCst) == 1 && slot.engine.pid().is_some() {
+        return;
+    }
     if !slot.engine.wake() && slot.wanted.load(SeqCst) != shmem::UNWANTED {
         slot.wanted.store(shmem::WANTED, SeqCst);
         launcher::call();
@@ -63,10 +81,15 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
             return capture::close();
         }
         pg_sys::XactEvent::XACT_EVENT_ABORT => capture::forget(),
-        pg_sys::XactEvent::XACT_EVENT_COMMIT if WAKE.get() => now(REBOOT.get()),
+        pg_sys::XactEvent::XACT_EVENT_COMMIT if WAKE.get() == EVENTS => {
+            if let Some(slot) = shmem::my_slot() {
+                tell(slot, EVENTS);
+            }
+        }
+        pg_sys::XactEvent::XACT_EVENT_COMMIT if WAKE.get() == WORK => now(REBOOT.get()),
         pg_sys::XactEvent::XACT_EVENT_COMMIT | pg_sys::XactEvent::XACT_EVENT_PREPARE => {}
         _ => return,
     }
-    WAKE.set(false);
+    WAKE.set(0);
     REBOOT.set(false);
 }

@@ -134,7 +134,9 @@ create table if not exists crm.leads (
   -- By way of its stage a lead belongs to its account: every key that is checked locks a row that all other new leads lock as well.
   constraint leads_stage_fkey foreign key (account_id, stage) references crm.lead_stages on update cascade on delete cascade,
   constraint leads_contact_fkey foreign key (account_id, contact_id) references crm.contacts (account_id, id) on delete set null (contact_id),
-  constraint leads_agent_fkey foreign key (account_id, agent_id) references crm.agents (account_id, id) on delete set null (agent_id));
+  constraint leads_agent_fkey foreign key (account_id, agent_id) references crm.agents (account_id, id) on delete set null (agent_id))
+-- Room for a second version of a row or two on each page: what is not indexed, as a score, then changes without touching an index.
+with (fillfactor = 80);
 comment on table crm.leads is 'an enquiry as it came in: who, for what, and from where';
 comment on column crm.leads.agent_id is 'who looks after it';
 comment on column crm.leads.stage_changed_at is 'since when it is in its stage';
@@ -198,6 +200,9 @@ begin
   end if;
   if new.timezone is not null then
     perform frontdesk.check_timezone(new.timezone);
+  end if;
+  if tg_op = 'INSERT' and (new.stage <> 'new' or new.converted_at is not null) then
+    new.converted_at := crm.enter_stage(new);
   end if;
   return new;
 end

@@ -18,29 +18,34 @@ comment on column crm.lead_status_history.changed_by is 'the user of the applica
 comment on column crm.lead_status_history.time_in_stage is 'how long it was in the old stage';
 select crm.protect_history('crm.lead_status_history');
 
+create or replace function crm.enter_stage(lead crm.leads) returns timestamptz
+stable language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  kind text := (select s.kind from crm.lead_stages s where s.account_id = lead.account_id and s.name = lead.stage);
+begin
+  if kind is null then
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('there is no stage "%s"', left(lead.stage, 80)),
+      hint = coalesce((select 'The stages are ' || string_agg(s.name, ', ' order by s.position) || '.'
+                       from crm.lead_stages s where s.account_id = lead.account_id), 'This account has no stages: see crm.lead_stages.');
+  end if;
+  return case when kind = 'won' then coalesce(lead.converted_at, frontdesk.now()) end;
+end
+$$;
+comment on function crm.enter_stage(crm.leads) is
+  'internal: what converted_at becomes in the stage, which must be one of the account''s: set in stages of kind won only, and kept from one to the next';
+
 create or replace function crm.enter_stage() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  entered crm.lead_stages;
 begin
-  select * into entered from crm.lead_stages s where s.account_id = new.account_id and s.name = new.stage;
-  if not found then
-    raise exception using errcode = 'invalid_parameter_value',
-      message = format('there is no stage "%s"', left(new.stage, 80)),
-      hint = coalesce((select 'The stages are ' || string_agg(s.name, ', ' order by s.position) || '.'
-                       from crm.lead_stages s where s.account_id = new.account_id), 'This account has no stages: see crm.lead_stages.');
-  end if;
-  if tg_op = 'UPDATE' then
-    new.stage_changed_at := frontdesk.now();
-  end if;
-  new.converted_at := case when entered.kind = 'won' then coalesce(new.converted_at, frontdesk.now()) end;
+  new.converted_at := crm.enter_stage(new);
+  new.stage_changed_at := frontdesk.now();
   return new;
 end
 $$;
-comment on function crm.enter_stage() is 'trigger: the stage is one of the account''s; converted_at is set in stages of kind won only, and kept from one to the next';
+comment on function crm.enter_stage() is 'trigger: a lead is in a stage of its account, since now';
 
-create or replace trigger enter_stage_first before insert on crm.leads
-  for each row when (new.stage <> 'new' or new.converted_at is not null) execute function crm.enter_stage();
+-- A new lead enters its stage in crm.normalize_lead(): each trigger is a cost of every lead.
 create or replace trigger enter_stage before update of stage on crm.leads
   for each row when (new.stage is distinct from old.stage) execute function crm.enter_stage();
 
@@ -53,6 +58,11 @@ begin
       -- Mostly nobody is set: that is seen at less cost than by asking.
       case when concat(current_setting('crm.actor', true), current_setting('request.jwt.claims', true), current_setting('frontdesk.user_id', true)) = ''
         then 'role ' || session_user else crm.current_actor() end);
+    if coalesce(new.whatsapp, new.instagram, new.messenger, new.telegram, new.meta_lead_id, new.external_id, new.client_reference) is not null
+      or new.chatwoot_contact_id is not null
+    then
+      perform crm.know_lead(new);
+    end if;
   else
     insert into crm.lead_status_history (account_id, lead_id, old_stage, new_stage, changed_at, changed_by, reason, time_in_stage)
     values (new.account_id, new.id, old.stage, new.stage, new.stage_changed_at, crm.current_actor(),
@@ -61,7 +71,7 @@ begin
   return null;
 end
 $$;
-comment on function crm.record_stage() is 'trigger: the history of a lead, which its members may not write themselves';
+comment on function crm.record_stage() is 'trigger: the history of a lead, which its members may not write themselves; and what a new one is recognised by';
 
 create or replace trigger record_stage_first after insert on crm.leads for each row execute function crm.record_stage();
 create or replace trigger record_stage after update of stage on crm.leads

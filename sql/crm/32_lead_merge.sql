@@ -47,23 +47,26 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function crm.lead_keys(crm.leads) is 'internal: what a lead is recognised by';
 
+create or replace function crm.know_lead(lead crm.leads) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  insert into crm.lead_identities (account_id, channel, value, lead_id)
+  select lead.account_id, k.channel, k.value, lead.id
+  from crm.lead_keys(lead) l, unnest(l.channels, l.spellings) k (channel, value) where k.channel <> 'email'
+  on conflict do nothing
+$$;
+comment on function crm.know_lead(crm.leads) is
+  'internal: a lead that was inserted as a row is recognised later; these columns are seldom filled, so an index for each would cost every lead';
+
 create or replace function crm.know_lead() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  insert into crm.lead_identities (account_id, channel, value, lead_id)
-  select new.account_id, k.channel, k.value, new.id
-  from crm.lead_keys(new) l, unnest(l.channels, l.spellings) k (channel, value) where k.channel <> 'email'
-  on conflict do nothing;
+  perform crm.know_lead(new);
   return null;
 end
 $$;
-comment on function crm.know_lead() is 'trigger: a lead that was inserted as a row is recognised later; these columns are seldom filled, so an index for each would cost every lead';
+comment on function crm.know_lead() is 'trigger: a lead is recognised by what it has now; as it came in, crm.record_stage() saw to it';
 
-create or replace trigger know_lead after insert on crm.leads for each row
-  when (coalesce(new.whatsapp, new.instagram, new.messenger, new.telegram, new.meta_lead_id, new.external_id, new.client_reference) is not null
-    or new.chatwoot_contact_id is not null)
-  execute function crm.know_lead();
-create or replace trigger know_lead_later after update of whatsapp, instagram, messenger, telegram, meta_lead_id, external_id, client_reference, chatwoot_contact_id
+create or replace trigger know_lead after update of whatsapp, instagram, messenger, telegram, meta_lead_id, external_id, client_reference, chatwoot_contact_id
   on crm.leads for each row execute function crm.know_lead();
 
 create or replace function crm.same_leads(account uuid, channels text[], spellings text[])

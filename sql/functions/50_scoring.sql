@@ -36,14 +36,6 @@ end;
 comment on function frontdesk.explain_score(jsonb, text, uuid) is
   'why score() says what it says: the points of every rule that gave some, and what groups, cap, floor and age took. They add up to the score';
 
--- What sessions look at once in a statement; as plain as can be, so that it becomes part of their query.
-create or replace function frontdesk.score_version() returns setof bigint
-stable parallel safe rows 1 language sql
-begin atomic
-  select s.version from frontdesk.score_state s;
-end;
-comment on function frontdesk.score_version() is 'internal: a number that changes with every change of a score model';
-
 create or replace function frontdesk.score_book(owner uuid) returns text
 stable parallel safe language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select jsonb_agg(jsonb_build_object(

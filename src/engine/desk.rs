@@ -14,6 +14,7 @@ use super::endpoint::Endpoint;
 use super::event::Delivery;
 use super::lane::{Lane, Mark, Snapshot};
 use super::outcomes::Outcomes;
+use super::saving::UNHEARD;
 use super::timetable::Timetable;
 use super::transaction::{Failure, forget_statements, transaction};
 use super::wait::{Bell, Waiter, connections, keep_memory, without_signals};
@@ -212,7 +213,7 @@ impl Desk {
             }
             self.reboot()?;
         }
-        if self.slot.pending.swap(0, SeqCst) != 0 {
+        if self.is_told() {
             self.news = true;
             self.dirty = true;
             self.next_due = i64::MIN;
@@ -244,8 +245,7 @@ impl Desk {
         if let Some(failure) = self.timetable.turn(self.slot, self.running) {
             self.complain(&failure);
         }
-        let saved = self.saved_at.elapsed();
-        if saved >= SAVE_INTERVAL {
+        if self.saved_at.elapsed() >= SAVE_INTERVAL {
             self.save(false)?;
         }
         if self.upkeep_at <= Instant::now() {
@@ -289,6 +289,9 @@ impl Desk {
         }
         if self.unsaved() {
             limit = limit.min(SAVE_INTERVAL.saturating_sub(self.saved_at.elapsed()).max(Duration::from_millis(10)));
+        }
+        if self.slot.pending.load(SeqCst) != 0 {
+            limit = limit.min(UNHEARD.saturating_sub(self.polled_at.elapsed()));
         }
         if self.polls() {
             limit = limit.min(POLL_INTERVAL.saturating_sub(self.polled_at.elapsed()).max(Duration::from_millis(10)));

@@ -1,12 +1,16 @@
 //! How far the log is settled, written down; and what the engine shows of itself.
 
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::desk::Desk;
 use super::lane::Mark;
 use super::transaction::{Failure, transaction};
 use super::verbs;
+use crate::shmem::EVENTS;
+
+/// How long events may wait while there is no endpoint.
+pub const UNHEARD: Duration = Duration::from_secs(1);
 
 impl Desk {
     /// Remembers how far the log is settled.
@@ -50,6 +54,18 @@ impl Desk {
 
     /// Shows itself in shared memory.
     /// Tells everybody where it stands; returns how many deliveries wait in memory.
+    /// Whether something was committed that is to be looked at now.
+    pub fn is_told(&self) -> bool {
+        let pending = self.slot.pending.load(SeqCst);
+        let later = pending == EVENTS && self.is_unheard() && self.polled_at.elapsed() < UNHEARD;
+        !later && self.slot.pending.swap(0, SeqCst) != 0
+    }
+
+    /// Whether no endpoint waits for events.
+    fn is_unheard(&self) -> bool {
+        self.in_flight.is_empty() && self.endpoints.keys().all(|endpoint| *endpoint <= 0)
+    }
+
     pub fn publish(&self) -> u64 {
         self.slot.in_flight.store((self.in_flight.len() + self.outcomes.unwritten()) as u64, SeqCst);
         let idle = self.running
@@ -59,6 +75,7 @@ impl Desk {
             && self.main.mark.current.is_none()
             && self.main.is_idle();
         self.slot.idle.store(idle.into(), SeqCst);
+        self.slot.unheard.store(self.is_unheard().into(), SeqCst);
         let queued = self.endpoints.values().map(|endpoint| endpoint.queued() as u64).sum();
         self.slot.queued.store(queued, SeqCst);
         queued

@@ -8,6 +8,7 @@ use pgrx::prelude::*;
 use pgrx::spi::{OwnedPreparedStatement, SpiResult};
 use scoring::{Book, ModelDefinition, ScoreError};
 
+use super::super::row::Row;
 use crate::engine::clock;
 use crate::error::raise;
 
@@ -34,7 +35,6 @@ thread_local! {
     static COMPARED: Cell<(i64, i64)> = const { Cell::new((0, 0)) };
     /// Beginning of the transaction in which this session changed a model.
     static CHANGED: Cell<i64> = const { Cell::new(0) };
-    static VERSION: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
     static BOOK: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
 }
 
@@ -100,17 +100,29 @@ pub fn compile(models: &str) -> Result<Book, ScoreError> {
     Book::compile(&models)
 }
 
+/// What `frontdesk.score_state` says in the present snapshot; read as it lies there, because a query costs ten times as much.
 fn version() -> i64 {
-    as_owner(|| {
-        Spi::connect(|client| {
-            prepare(client, &VERSION, "select v from frontdesk.score_version() v", &[])?;
-            VERSION.with_borrow(|plan| match plan {
-                Some(plan) => client.select(plan, Some(1), &[])?.first().get::<i64>(1),
-                None => Ok(None),
-            })
-        })
-    })
-    .unwrap_or_default()
+    // SAFETY: within a statement, which has a snapshot; the columns are those of sql/tables/50_scoring.sql.
+    unsafe {
+        let state =
+            pg_sys::get_relname_relid(c"score_state".as_ptr(), pg_sys::get_namespace_oid(c"frontdesk".as_ptr(), false));
+        let share = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+        let relation = pg_sys::table_open(state, share);
+        let scan = pg_sys::systable_beginscan(
+            relation,
+            pg_sys::InvalidOid,
+            false,
+            pg_sys::GetActiveSnapshot(),
+            0,
+            std::ptr::null_mut(),
+        );
+        let tuple = pg_sys::systable_getnext(scan);
+        let version = (!tuple.is_null()).then(|| Row::new(tuple, (*relation).rd_att).datum(2)).flatten();
+        let version = version.map_or(0, |version| version.value() as i64);
+        pg_sys::systable_endscan(scan);
+        pg_sys::table_close(relation, share);
+        version
+    }
 }
 
 type Plan = std::thread::LocalKey<RefCell<Option<OwnedPreparedStatement>>>;
