@@ -5,6 +5,7 @@ mod fit;
 mod handle;
 mod jsonb;
 mod log;
+pub mod partition;
 mod row;
 mod score;
 mod timer;

@@ -134,20 +134,6 @@ $$;
 comment on function frontdesk.engine_attempts(bigint[], bigint[], int[], timestamptz[], real[], boolean[], smallint[], text[], text[], text[], text[], text[], bytea[]) is
   'engine: append attempts';
 
-create or replace function frontdesk.engine_successes(
-  event_ids bigint[], endpoint_ids bigint[], numbers int[], started timestamptz[], durations real[], statuses smallint[], addresses text[],
-  responses text[]) returns void
-language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
-begin
-  insert into frontdesk.attempt_success (event_id, endpoint_id, attempt, started_at, duration_ms, succeeded, status, address, response)
-  select u.event_id, u.endpoint_id, u.number, u.started, u.duration, true, u.status, u.address::inet, u.response
-  from unnest(event_ids, endpoint_ids, numbers, started, durations, statuses, addresses, responses)
-    u (event_id, endpoint_id, number, started, duration, status, address, response);
-end
-$$;
-comment on function frontdesk.engine_successes(bigint[], bigint[], int[], timestamptz[], real[], smallint[], text[], text[]) is
-  'engine: append attempts that succeeded';
-
 create or replace function frontdesk.engine_retry(
   event_ids bigint[], endpoint_ids bigint[], xids xid8[], created timestamptz[], attempts int[], due timestamptz[], keys text[], reasons text[]) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$

@@ -1,5 +1,4 @@
 //! Appends an event to the log: straight into the day's partition, with its indexes, without the executor.
-//! The partition is a plain table of the extension, without constraints, triggers or policies, so nothing is skipped by that.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -7,20 +6,16 @@ use std::cell::Cell;
 use pgrx::{IntoDatum, PgSqlErrorCode, pg_sys};
 
 use super::handle;
+use super::partition::{USECS_PER_DAY, find, nextval_internal, of_day};
 use crate::error::raise;
 use crate::guc;
 
-const USECS_PER_DAY: i64 = 86_400_000_000;
-/// Julian day of 2000-01-01, where timestamps begin.
-const EPOCH_JDATE: i64 = 2_451_545;
 pub const COLUMNS: usize = 14;
 /// In bytes. Keys are indexed where deliveries wait for each other, and an index takes 2.7 kB.
 const LONGEST_KEY: usize = 1000;
 
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" {
-    /// commands/sequence.h; not among pgrx's bindings.
-    fn nextval_internal(sequence: pg_sys::Oid, check_permissions: bool) -> i64;
     /// common/hashfn.h; not among pgrx's bindings.
     fn hash_bytes_extended(bytes: *const u8, length: std::ffi::c_int, seed: u64) -> u64;
 }
@@ -129,24 +124,13 @@ fn current(at: pg_sys::TimestampTz) -> Log {
 fn look_up(day: i64) -> Log {
     // A session that only emits has no watch that listens.
     super::watch::listen();
-    let (mut year, mut month, mut date) = (0, 0, 0);
-    // SAFETY: pure arithmetic, and look-ups in the system caches.
-    unsafe {
-        pg_sys::j2date((day + EPOCH_JDATE) as i32, &mut year, &mut month, &mut date);
-        let schema = pg_sys::get_namespace_oid(c"frontdesk".as_ptr(), true);
-        let find = |name: &str| {
-            let name = std::ffi::CString::new(name).unwrap_or_default();
-            Some(pg_sys::get_relname_relid(name.as_ptr(), schema)).filter(|oid| *oid != pg_sys::InvalidOid)
-        };
-        let partition = find(&format!("event_{year:04}{month:02}{date:02}")).or_else(|| find("event_default"));
-        match (find("event_id_seq"), partition) {
-            (Some(sequence), Some(partition)) => Log { sequence, partition, day },
-            _ => raise(
-                PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
-                "the event log of pg_frontdesk is missing",
-                None,
-                Some("create extension pg_frontdesk; or remove the trigger _frontdesk_capture from the table.".into()),
-            ),
-        }
+    match (find("event_id_seq"), of_day("event", day)) {
+        (Some(sequence), Some(partition)) => Log { sequence, partition, day },
+        _ => raise(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
+            "the event log of pg_frontdesk is missing",
+            None,
+            Some("create extension pg_frontdesk; or remove the trigger _frontdesk_capture from the table.".into()),
+        ),
     }
 }

@@ -9,6 +9,8 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 use pgrx::spi::{OwnedPreparedStatement, SpiClient, SpiResult, SpiTupleTable};
 
+use crate::capture::partition;
+
 /// Why a transaction failed: PostgreSQL's message, with its SQLSTATE.
 #[derive(Debug, Clone)]
 pub struct Failure(pub String);
@@ -35,6 +37,18 @@ impl<'conn> Session<'_, 'conn> {
             Some(statement) => self.0.update(statement, None, args),
             None => Err(pgrx::spi::Error::InvalidPosition),
         })
+    }
+
+    /// Appends rows of one day to a log, without the executor. `rows`: the columns of the log but its id.
+    pub fn append<const COLUMNS: usize>(
+        &mut self,
+        log: &str,
+        sequence: &str,
+        day: i64,
+        rows: &[[Option<pg_sys::Datum>; COLUMNS]],
+    ) {
+        // SAFETY: in a transaction; a log's columns are known to the verb that calls this.
+        unsafe { partition::append(log, sequence, day, rows) };
     }
 
     /// Runs a command that is no verb: settings of this session.

@@ -1,6 +1,9 @@
 //! Every SQL call that the engine makes, by function name: sql/functions/25_engine.sql.
 
+mod attempts;
 pub mod schedule;
+
+pub use attempts::{Attempt, attempts};
 
 use pgrx::prelude::*;
 use pgrx::spi::{Spi, SpiHeapTupleData, SpiResult};
@@ -168,62 +171,6 @@ pub fn release(session: &mut Session, endpoint: i64, key: &str) -> SpiResult<boo
         Some(row) => row.get(1)?.unwrap_or(false),
         None => false,
     })
-}
-
-/// One row of the attempt table.
-#[derive(Default)]
-pub struct Attempt {
-    pub event: i64,
-    pub endpoint: i64,
-    pub number: i32,
-    pub started_at: i64,
-    pub duration_ms: f32,
-    pub succeeded: bool,
-    pub status: Option<i16>,
-    pub error: Option<String>,
-    pub detail: Option<String>,
-    pub address: Option<String>,
-    pub response: Option<String>,
-    pub headers: Option<String>,
-    pub body: Option<Vec<u8>>,
-}
-
-pub fn attempts(session: &mut Session, made: &[Attempt]) -> SpiResult<()> {
-    // Most are plain successes, of which most columns are null.
-    let (plain, rest): (Vec<&Attempt>, Vec<&Attempt>) =
-        made.iter().partition(|attempt| attempt.succeeded && attempt.body.is_none());
-    if !plain.is_empty() {
-        let args = [
-            column(&plain, |a| a.event).into(),
-            column(&plain, |a| a.endpoint).into(),
-            column(&plain, |a| a.number).into(),
-            column(&plain, |a| timestamp(a.started_at)).into(),
-            column(&plain, |a| a.duration_ms).into(),
-            column(&plain, |a| a.status).into(),
-            column(&plain, |a| a.address.as_deref()).into(),
-            column(&plain, |a| a.response.as_deref()).into(),
-        ];
-        session.call("engine_successes", &args)?;
-    }
-    if !rest.is_empty() {
-        let args = [
-            column(&rest, |a| a.event).into(),
-            column(&rest, |a| a.endpoint).into(),
-            column(&rest, |a| a.number).into(),
-            column(&rest, |a| timestamp(a.started_at)).into(),
-            column(&rest, |a| a.duration_ms).into(),
-            column(&rest, |a| a.succeeded).into(),
-            column(&rest, |a| a.status).into(),
-            column(&rest, |a| a.error.as_deref()).into(),
-            column(&rest, |a| a.detail.as_deref()).into(),
-            column(&rest, |a| a.address.as_deref()).into(),
-            column(&rest, |a| a.response.as_deref()).into(),
-            column(&rest, |a| a.headers.as_deref()).into(),
-            column(&rest, |a| a.body.as_deref()).into(),
-        ];
-        session.call("engine_attempts", &args)?;
-    }
-    Ok(())
 }
 
 /// A delivery to be tried again: attempts made, when (i64::MAX: when the event before it of its key is done), why.

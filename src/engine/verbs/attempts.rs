@@ -1,0 +1,96 @@
+//! The log of attempts.
+
+use pgrx::prelude::*;
+use pgrx::spi::SpiResult;
+
+use super::super::clock::timestamp;
+use super::super::transaction::Session;
+use super::column;
+use crate::capture::partition;
+
+/// A response of so many bytes stays in its row.
+const SHORT: usize = 1000;
+
+/// One row of the attempt table.
+#[derive(Default)]
+pub struct Attempt {
+    pub event: i64,
+    pub endpoint: i64,
+    pub number: i32,
+    pub started_at: i64,
+    pub duration_ms: f32,
+    pub succeeded: bool,
+    pub status: Option<i16>,
+    pub error: Option<String>,
+    pub detail: Option<String>,
+    pub address: Option<String>,
+    pub response: Option<String>,
+    pub headers: Option<String>,
+    pub body: Option<Vec<u8>>,
+}
+
+impl Attempt {
+    /// The UTC day, counted from 2000-01-01.
+    fn day(&self) -> i64 {
+        self.started_at.div_euclid(partition::USECS_PER_DAY)
+    }
+
+    /// As sql/tables/21_delivery.sql has them, after the id.
+    fn columns(&self, address: Option<pg_sys::Datum>) -> [Option<pg_sys::Datum>; 13] {
+        [
+            self.event.into_datum(),
+            self.endpoint.into_datum(),
+            self.number.into_datum(),
+            timestamp(self.started_at).into_datum(),
+            self.duration_ms.into_datum(),
+            self.succeeded.into_datum(),
+            self.status.into_datum(),
+            self.error.as_deref().into_datum(),
+            self.detail.as_deref().into_datum(),
+            address,
+            self.response.as_deref().into_datum(),
+            None,
+            None,
+        ]
+    }
+}
+
+pub fn attempts(session: &mut Session, made: &[Attempt]) -> SpiResult<()> {
+    // Most are plain successes with a short answer: these go straight into their log.
+    let (plain, rest): (Vec<&Attempt>, Vec<&Attempt>) = made.iter().partition(|attempt| {
+        let short = attempt.response.as_ref().is_none_or(|text| text.len() <= SHORT);
+        attempt.succeeded && attempt.headers.is_none() && attempt.body.is_none() && short
+    });
+    for plain in plain.chunk_by(|a, b| a.day() == b.day()) {
+        let mut address: (Option<&str>, Option<pg_sys::Datum>) = (None, None);
+        let rows: Vec<_> = plain
+            .iter()
+            .map(|a| {
+                if address.0 != a.address.as_deref() {
+                    address = (a.address.as_deref(), a.address.as_deref().and_then(partition::inet));
+                }
+                a.columns(address.1)
+            })
+            .collect();
+        session.append("attempt_success", "attempt_id_seq", plain[0].day(), &rows);
+    }
+    if !rest.is_empty() {
+        let args = [
+            column(&rest, |a| a.event).into(),
+            column(&rest, |a| a.endpoint).into(),
+            column(&rest, |a| a.number).into(),
+            column(&rest, |a| timestamp(a.started_at)).into(),
+            column(&rest, |a| a.duration_ms).into(),
+            column(&rest, |a| a.succeeded).into(),
+            column(&rest, |a| a.status).into(),
+            column(&rest, |a| a.error.as_deref()).into(),
+            column(&rest, |a| a.detail.as_deref()).into(),
+            column(&rest, |a| a.address.as_deref()).into(),
+            column(&rest, |a| a.response.as_deref()).into(),
+            column(&rest, |a| a.headers.as_deref()).into(),
+            column(&rest, |a| a.body.as_deref()).into(),
+        ];
+        session.call("engine_attempts", &args)?;
+    }
+    Ok(())
+}
