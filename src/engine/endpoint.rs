@@ -11,7 +11,7 @@ use super::settings::Settings;
 /// Deliveries that wait in memory; more are left in the log.
 pub const QUEUE: usize = 2_000;
 /// Answers that are written together, where fewer are in flight at once.
-const UNRECORDED: usize = 64;
+const UNRECORDED: usize = 128;
 /// How long a full queue holds up the reading of the log before the endpoint is left behind.
 const A_MOMENT: Duration = Duration::from_millis(20);
 /// Consecutive failures after which nothing is sent but a probe: after 5 s, then twice as long each time, to 10 minutes.

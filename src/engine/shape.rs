@@ -57,9 +57,13 @@ impl Payload {
 }
 
 fn standard(event: &Event) -> String {
-    let timestamp = clock::rfc3339(event.created_at);
-    let previous = previous(event).map(|previous| format!(r#","previous":{previous}"#)).unwrap_or_default();
-    format!(r#"{{"type":"{}","timestamp":"{timestamp}","data":{}{previous}}}"#, event.kind, record(event))
+    let (timestamp, data, previous) = (clock::rfc3339(event.created_at), record(event), previous(event));
+    let mut parts = vec![r#"{"type":""#, &event.kind, r#"","timestamp":""#, &timestamp, r#"","data":"#, data];
+    if let Some(previous) = &previous {
+        parts.extend([r#","previous":"#, previous]);
+    }
+    parts.push("}");
+    parts.concat()
 }
 
 fn supabase(event: &Event) -> String {

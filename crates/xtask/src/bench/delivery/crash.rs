@@ -14,8 +14,8 @@ use crate::bench::server::DATABASE;
 const PATH: &str = "/delay/5";
 /// Of the endpoint: what the receiver can have unanswered.
 const IN_FLIGHT: u64 = 64;
-/// What can be sent and not yet recorded: as many again may be answered while the engine writes down the ones before.
-const UNRECORDED: u64 = 2 * IN_FLIGHT;
+/// What can be sent and not yet recorded: in flight, or answered while the engine writes down the answers before.
+const UNRECORDED: u64 = 2 * 128;
 
 /// A row that no other can be taken for, whatever a crash does to sequences.
 const INSERT: &str = "insert into lead (name) values (gen_random_uuid()::text)";
