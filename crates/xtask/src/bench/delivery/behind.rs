@@ -11,8 +11,8 @@ use super::scene::Scene;
 use crate::bench::table::thousands;
 
 /// Rows that an endpoint's trouble may leave, however many events pass: an attempt and a retry of each delivery that
-/// was in flight (64) when it was found out, its cursor, and the probes of the breaker.
-const OF_THE_TROUBLE: f64 = 150.0;
+/// was in flight (64) when ten had failed, its cursor, and the probes of the breaker.
+const OF_THE_TROUBLE: f64 = 200.0;
 
 pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
     let scene = Scene::start(bench, &[], &[])?;
