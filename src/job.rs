@@ -1,4 +1,4 @@
-//! One scheduled command: a process of its own, connected as its owner, that runs the command as a client's would be run and
+//! A scheduled command: a process connected as its owner runs the command as a client's would be run and
 //! hands the outcome to the engine through shared memory. It writes no table: its owner has no right to.
 
 mod channel;
@@ -14,12 +14,16 @@ pub mod zone;
 use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicPtr, Ordering::SeqCst};
+use std::time::{Duration, Instant};
 
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 
 use crate::{guc, launcher, shmem};
 use channel::Channel;
+
+/// How long a process waits for another command.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What became of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,15 +61,52 @@ pub unsafe extern "C-unwind" fn frontdesk_job_main(argument: pg_sys::Datum) {
             pg_sys::BGWORKER_BYPASS_ROLELOGINCHECK,
         );
     }
-    let (name, command) = channel.text();
-    // SAFETY: this process's own entry.
-    unsafe { pg_sys::pgstat_report_appname(signal::application(channel.run()).as_ptr()) };
-    if guc::log_jobs() {
-        log!("pg_frontdesk: job {}: {}", name.to_string_lossy(), command.to_string_lossy());
+    loop {
+        let (name, command) = channel.text();
+        // SAFETY: this process's own entry.
+        unsafe { pg_sys::pgstat_report_appname(signal::application(channel.run(), name).as_ptr()) };
+        if guc::log_jobs() {
+            log!("pg_frontdesk: job {}: {}", name.to_string_lossy(), command.to_string_lossy());
+        }
+        let outcome = run(command);
+        channel.end(&outcome);
+        if let Some(slot) = shmem::my_slot() {
+            slot.engine.wake();
+        }
+        // After an error the process ends, whatever state it is in.
+        if outcome.sqlstate.is_some() {
+            return;
+        }
+        // SAFETY: connected, and outside any transaction.
+        unsafe { portal::forget() };
+        if !another(&channel) {
+            return;
+        }
     }
-    channel.end(&run(command));
-    if let Some(slot) = shmem::my_slot() {
-        slot.engine.wake();
+}
+
+/// Waits a moment for another command of the same role.
+fn another(channel: &Channel) -> bool {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        signal::forget_cancel();
+        launcher::reload();
+        if channel.is_given() {
+            return true;
+        }
+        let rest = until.saturating_duration_since(Instant::now());
+        if rest.is_zero() && channel.leave() {
+            return false;
+        }
+        let events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
+        let milliseconds = rest.as_millis().max(1) as std::ffi::c_long;
+        // SAFETY: the process's own latch.
+        unsafe {
+            pg_sys::WaitLatch(pg_sys::MyLatch, events as i32, milliseconds, pg_sys::PG_WAIT_EXTENSION);
+            pg_sys::ResetLatch(pg_sys::MyLatch);
+        }
+        signal::forget_cancel();
+        pgrx::check_for_interrupts!();
     }
 }
 

@@ -142,7 +142,7 @@ declare
 begin
   -- Processes that outlived their engine: nobody would record what becomes of them.
   perform pg_terminate_backend(a.pid, 5000) from pg_stat_activity a
-  where a.datname = current_database() and a.backend_type like 'frontdesk job %';
+  where a.datname = current_database() and a.backend_type = 'frontdesk job';
   for r in
     update frontdesk.job_run x set status = 'interrupted', finished_at = frontdesk.now(),
       message = 'the server or the engine ended in the middle of the run'

@@ -13,6 +13,7 @@ use super::clock;
 use super::transaction::{Failure, transaction};
 use super::verbs::schedule as verbs;
 use crate::guc;
+use crate::job::worker::Worker;
 use crate::shmem::Slot;
 use job::{Job, Overlap};
 use run::Run;
@@ -29,6 +30,8 @@ pub struct Scheduler {
     due: BTreeSet<(i64, i64)>,
     waiting: BTreeSet<Wanted>,
     runs: Vec<Run>,
+    /// Whose command succeeded, and who wait a moment for another.
+    idle: Vec<Worker>,
     looked_at: Option<Instant>,
     version: String,
     recovered: bool,
@@ -49,6 +52,7 @@ impl Scheduler {
     /// One turn. `allowed`: runs may begin.
     pub fn turn(&mut self, slot: &Slot, allowed: bool) -> Result<(), Failure> {
         self.collect()?;
+        self.idle.retain(Worker::is_there);
         if !allowed {
             self.runs.iter_mut().for_each(Run::enforce);
             self.looked_at = None;
@@ -85,9 +89,8 @@ impl Scheduler {
 
     /// The engine leaves: what runs is ended, and marked interrupted by the next engine.
     pub fn abandon(&mut self) {
-        for run in &self.runs {
-            run.end();
-        }
+        self.runs.iter().for_each(Run::end);
+        self.idle.drain(..).for_each(|worker| worker.end());
     }
 
     fn reload(&mut self) -> Result<(), Failure> {
@@ -177,7 +180,7 @@ impl Scheduler {
     /// Those that wait begin, in order of due time.
     fn start(&mut self) -> Result<(), Failure> {
         for run in self.runs.iter_mut().filter(|run| run.worker.is_none()) {
-            run.start();
+            run.start(&mut self.idle);
         }
         let room = guc::max_running_jobs().saturating_sub(self.runs.len());
         let mut chosen: Vec<Wanted> = Vec::new();
@@ -210,12 +213,16 @@ impl Scheduler {
             let Some(wanted) = begun.place.checked_sub(1).and_then(|place| chosen.get(place)) else { continue };
             let timeout = self.jobs.get(&wanted.job).and_then(|job| job.timeout);
             let mut run = Run::new(begun, wanted.job, wanted.attempt, wanted.due, timeout);
-            run.start();
-            if run.worker.is_none() && !self.complained {
+            run.start(&mut self.idle);
+            if run.worker.is_none() && self.idle.is_empty() && !self.complained {
                 self.complained = true;
                 warning!(
                     "pg_frontdesk: no free worker slot for a job, it waits; raise max_worker_processes or lower frontdesk.max_running_jobs"
                 );
+            }
+            if run.worker.is_none() {
+                // Their slots are needed.
+                self.idle.drain(..).for_each(|worker| worker.end());
             }
             self.runs.push(run);
         }
@@ -262,7 +269,8 @@ impl Scheduler {
         transaction(|session| verbs::finish(session, &over))?;
         for finish in over {
             let Some(place) = self.runs.iter().position(|run| run.id == finish.run) else { continue };
-            let run = self.runs.swap_remove(place);
+            let mut run = self.runs.swap_remove(place);
+            self.idle.extend(run.worker.take().filter(|_| finish.sqlstate.is_none()));
             let Some(job) = self.jobs.get_mut(&run.job) else { continue };
             job.failures = finish.failures;
             if let Some(at) = finish.retry_at {

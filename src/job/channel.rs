@@ -1,7 +1,7 @@
-//! The segment of shared memory between the engine and a job: the command goes, the outcome comes.
+//! The segment of shared memory between the engine and a job: the command goes, the outcome comes; then perhaps another goes.
 
 use std::ffi::{CStr, c_void};
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, Ordering::SeqCst};
 
 use pgrx::pg_sys;
 
@@ -9,21 +9,31 @@ use super::Outcome;
 
 const MESSAGE: usize = 8 * 1024;
 const RESULT: usize = 16 * 1024;
+/// Room for name and command of an order that comes later; a longer one gets a process of its own.
+const TEXTS: usize = 8 * 1024;
 
+/// The job is to run what is there.
 const GIVEN: u32 = 0;
+/// The outcome is there, and the job waits.
 const ENDED: u32 = 1;
+/// The engine writes another order.
+const TAKEN: u32 = 2;
+/// The outcome is there, and the job is gone.
+const LEFT: u32 = 3;
 
 #[repr(C)]
 struct Header {
     state: AtomicU32,
     /// The job's process; 0: not there yet.
     pid: AtomicU32,
+    proc_number: AtomicI32,
     database: u32,
     owner: u32,
-    run: i64,
-    /// Lengths with the NUL at the end.
-    name: u32,
-    command: u32,
+    run: AtomicI64,
+    /// Lengths with the NUL at the end, and the room for both.
+    name: AtomicU32,
+    command: AtomicU32,
+    texts: u32,
     /// -1: none.
     rows: AtomicI64,
     /// Five characters, or zeroes for success.
@@ -42,45 +52,89 @@ pub struct Order<'a> {
     pub command: &'a CStr,
 }
 
+impl Order<'_> {
+    fn length(&self) -> usize {
+        self.name.to_bytes_with_nul().len() + self.command.to_bytes_with_nul().len()
+    }
+}
+
 /// The header; behind it the room for message and result, then name and command.
 #[derive(Clone, Copy)]
 pub struct Channel(*mut Header);
 
 impl Channel {
     pub fn size(order: &Order) -> usize {
-        size_of::<Header>()
-            + MESSAGE
-            + RESULT
-            + order.name.to_bytes_with_nul().len()
-            + order.command.to_bytes_with_nul().len()
+        size_of::<Header>() + MESSAGE + RESULT + order.length().max(TEXTS)
     }
 
     /// # Safety
     /// `address` is that of a segment of `size(order)` bytes that nobody else has yet.
     pub unsafe fn give(address: *mut c_void, order: &Order) -> Channel {
         let channel = Channel(address.cast());
-        let (name, command) = (order.name.to_bytes_with_nul(), order.command.to_bytes_with_nul());
         let header = Header {
-            state: AtomicU32::new(GIVEN),
+            state: AtomicU32::new(TAKEN),
             pid: AtomicU32::new(0),
+            proc_number: AtomicI32::new(-1),
             database: order.database,
             owner: order.owner,
-            run: order.run,
-            name: name.len() as u32,
-            command: command.len() as u32,
+            run: AtomicI64::new(0),
+            name: AtomicU32::new(0),
+            command: AtomicU32::new(0),
+            texts: order.length().max(TEXTS) as u32,
             rows: AtomicI64::new(-1),
             sqlstate: Default::default(),
             message: AtomicU32::new(0),
             result: AtomicU32::new(u32::MAX),
         };
         // SAFETY: within the segment, as said by size().
+        unsafe { channel.0.write(header) };
+        channel.write(order);
+        channel
+    }
+
+    /// In the engine: another order for a job that waits. False: it is not there any more, or the order does not fit.
+    pub fn give_again(&self, order: &Order) -> bool {
+        let header = self.header();
+        if order.length() > header.texts as usize
+            || header.state.compare_exchange(ENDED, TAKEN, SeqCst, SeqCst).is_err()
+        {
+            return false;
+        }
+        self.write(order);
+        let number = header.proc_number.load(SeqCst);
+        // SAFETY: allProcs is an array in shared memory for the life of the server, and the number came from MyProcNumber.
+        unsafe { pg_sys::SetLatch(&mut (*(*pg_sys::ProcGlobal).allProcs.offset(number as isize)).procLatch) };
+        true
+    }
+
+    /// While the state is TAKEN.
+    fn write(&self, order: &Order) {
+        let header = self.header();
+        let (name, command) = (order.name.to_bytes_with_nul(), order.command.to_bytes_with_nul());
+        // SAFETY: within the room for texts; the job reads them when the state says so.
         unsafe {
-            channel.0.write(header);
-            let texts = channel.room().add(MESSAGE + RESULT);
+            let texts = self.room().add(MESSAGE + RESULT);
             texts.copy_from_nonoverlapping(name.as_ptr(), name.len());
             texts.add(name.len()).copy_from_nonoverlapping(command.as_ptr(), command.len());
         }
-        channel
+        header.run.store(order.run, SeqCst);
+        header.name.store(name.len() as u32, SeqCst);
+        header.command.store(command.len() as u32, SeqCst);
+        header.rows.store(-1, SeqCst);
+        header.sqlstate.iter().for_each(|place| place.store(0, SeqCst));
+        header.message.store(0, SeqCst);
+        header.result.store(u32::MAX, SeqCst);
+        header.state.store(GIVEN, SeqCst);
+    }
+
+    /// In the job: whether there is an order to run.
+    pub fn is_given(&self) -> bool {
+        self.header().state.load(SeqCst) == GIVEN
+    }
+
+    /// In the job: waits no longer. False: an order is coming.
+    pub fn leave(&self) -> bool {
+        self.header().state.compare_exchange(ENDED, LEFT, SeqCst, SeqCst).is_ok()
     }
 
     /// In the job: the segment with this handle, mapped for the life of the process. None: the engine has left it.
@@ -92,6 +146,7 @@ impl Channel {
                 return None;
             }
             let channel = Channel(pg_sys::dsm_segment_address(segment).cast());
+            channel.header().proc_number.store(pg_sys::MyProcNumber, SeqCst);
             channel.header().pid.store(pg_sys::MyProcPid as u32, SeqCst);
             Some(channel)
         }
@@ -116,7 +171,7 @@ impl Channel {
     }
 
     pub fn run(&self) -> i64 {
-        self.header().run
+        self.header().run.load(SeqCst)
     }
 
     pub fn pid(&self) -> Option<i32> {
@@ -125,20 +180,21 @@ impl Channel {
 
     /// Name and command.
     pub fn text(&self) -> (&CStr, &CStr) {
-        // SAFETY: written by give() and not changed since.
+        // SAFETY: written by write(), and not changed while the job runs.
         unsafe {
             let texts = self.room().add(MESSAGE + RESULT);
             let text = |at: *mut u8, length: u32| {
                 CStr::from_bytes_until_nul(std::slice::from_raw_parts(at, length as usize)).unwrap_or_default()
             };
-            (text(texts, self.header().name), text(texts.add(self.header().name as usize), self.header().command))
+            let (name, command) = (self.header().name.load(SeqCst), self.header().command.load(SeqCst));
+            (text(texts, name), text(texts.add(name as usize), command))
         }
     }
 
     /// In the job: says what became of it. Only the first word counts.
     pub fn end(&self, outcome: &Outcome) {
         let header = self.header();
-        if header.state.load(SeqCst) == ENDED {
+        if header.state.load(SeqCst) != GIVEN {
             return;
         }
         let message = cut(&outcome.message, MESSAGE);
@@ -162,7 +218,7 @@ impl Channel {
     /// In the engine: what became of it; None while it runs.
     pub fn outcome(&self) -> Option<Outcome> {
         let header = self.header();
-        if header.state.load(SeqCst) != ENDED {
+        if !matches!(header.state.load(SeqCst), ENDED | LEFT) {
             return None;
         }
         let sqlstate: String = header.sqlstate.iter().map(|byte| byte.load(SeqCst) as u8 as char).collect();

@@ -14,6 +14,8 @@ unsafe extern "C-unwind" {
     /// utils/timeout.h; not among pgrx's bindings.
     fn enable_timeout_after(id: std::ffi::c_int, delay_ms: std::ffi::c_int);
     fn disable_timeout(id: std::ffi::c_int, keep_indicator: bool);
+    /// commands/discard.h; not among pgrx's bindings.
+    fn DiscardCommand(statement: *mut pg_sys::DiscardStmt, top_level: bool);
 }
 
 /// STATEMENT_TIMEOUT of utils/timeout.h (PostgreSQL 17).
@@ -22,6 +24,8 @@ const STATEMENT_TIMEOUT: std::ffi::c_int = 3;
 thread_local! {
     /// SQLSTATE of the error raised last, which pgrx keeps only when it knows it.
     static RAISED: Cell<i32> = const { Cell::new(0) };
+    /// Of the command.
+    static CONTEXT: Cell<pg_sys::MemoryContext> = const { Cell::new(std::ptr::null_mut()) };
 }
 
 /// # Safety
@@ -31,12 +35,13 @@ pub unsafe fn run(command: &CStr) -> Outcome {
     // SAFETY: as exec_simple_query does, in the same order; the parse trees live in a context of their own, because a procedure may
     // end the transaction under them. The callback is for the rest of the process's life.
     unsafe {
-        let callback = Box::leak(Box::new(pg_sys::ErrorContextCallback {
-            previous: pg_sys::error_context_stack,
-            callback: Some(note_code),
-            arg: std::ptr::null_mut(),
-        }));
-        pg_sys::error_context_stack = callback;
+        if pg_sys::error_context_stack.is_null() {
+            pg_sys::error_context_stack = Box::leak(Box::new(pg_sys::ErrorContextCallback {
+                previous: std::ptr::null_mut(),
+                callback: Some(note_code),
+                arg: std::ptr::null_mut(),
+            }));
+        }
         let context = pg_sys::AllocSetContextCreateInternal(
             pg_sys::TopMemoryContext,
             c"frontdesk job".as_ptr(),
@@ -44,6 +49,7 @@ pub unsafe fn run(command: &CStr) -> Outcome {
             pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
             pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
         );
+        CONTEXT.set(context);
         pg_sys::debug_query_string = command.as_ptr();
         pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, command.as_ptr());
         pg_sys::MemoryContextSwitchTo(context);
@@ -63,6 +69,25 @@ pub unsafe fn run(command: &CStr) -> Outcome {
         pg_sys::pgstat_report_stat(true);
     }
     outcome
+}
+
+/// Nothing of the command before, which succeeded, is left for the next: as DISCARD ALL.
+///
+/// # Safety
+/// In a connected process, outside any transaction.
+pub unsafe fn forget() {
+    // SAFETY: as said above; the context is that of the last run(), and nothing in it is used any more.
+    unsafe {
+        pg_sys::debug_query_string = std::ptr::null();
+        pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_IDLE, std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(pg_sys::TopMemoryContext);
+        pg_sys::MemoryContextDelete(CONTEXT.replace(std::ptr::null_mut()));
+        let mut all =
+            pg_sys::DiscardStmt { type_: pg_sys::NodeTag::T_DiscardStmt, target: pg_sys::DiscardMode::DISCARD_ALL };
+        pg_sys::StartTransactionCommand();
+        pgrx::pg_sys::ffi::pg_guard_ffi_boundary(|| DiscardCommand(&mut all, true));
+        pg_sys::CommitTransactionCommand();
+    }
 }
 
 unsafe fn execute(statement: &Statement, command: &CStr, context: pg_sys::MemoryContext, outcome: &mut Outcome) {

@@ -1,7 +1,7 @@
 //! Telling the engine that jobs or timers changed; telling a job to stop.
 
 use std::cell::Cell;
-use std::ffi::{CString, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::sync::atomic::Ordering::SeqCst;
 
 use pgrx::{pg_guard, pg_sys};
@@ -67,9 +67,17 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
     }
 }
 
-/// What a run is called in pg_stat_activity.application_name.
-pub fn application(run: i64) -> CString {
-    CString::new(format!("frontdesk run {run}")).unwrap_or_default()
+/// What a run is called in pg_stat_activity.application_name, which has room for 63 bytes.
+pub fn application(run: i64, name: &CStr) -> CString {
+    let mut text = format!("frontdesk run {run}: {}", name.to_string_lossy());
+    text.truncate(text.floor_char_boundary(63));
+    CString::new(text).unwrap_or_default()
+}
+
+/// A cancel that came too late for the command before is not one of the next.
+pub fn forget_cancel() {
+    // SAFETY: the flag is set by the signal handler, and reset here as PostgreSQL's own loop does.
+    unsafe { (&raw mut pg_sys::QueryCancelPending).write_volatile(0) };
 }
 
 /// SIGINT cancels the statement, as in a client's backend.

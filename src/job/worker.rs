@@ -1,7 +1,8 @@
 //! The engine's side of a job: starts its process, looks after it, ends it.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
 
 use pgrx::prelude::*;
 
@@ -9,10 +10,15 @@ use super::Outcome;
 use super::channel::Channel;
 pub use super::channel::Order;
 
+/// After so long a process gets no further command: settings of roles and databases are read when it begins.
+const LIFE: Duration = Duration::from_secs(10);
+
 pub struct Worker {
     handle: *mut pg_sys::BackgroundWorkerHandle,
     segment: *mut pg_sys::dsm_segment,
     channel: Channel,
+    owner: u32,
+    since: Instant,
 }
 
 impl Worker {
@@ -24,6 +30,16 @@ impl Worker {
         }))
         .catch_others(|_| None)
         .execute()
+    }
+
+    /// Another command of the same role for a process that has done its work: beginning a process takes longer than most commands.
+    pub fn again(&self, order: &Order) -> bool {
+        self.owner == order.owner && self.since.elapsed() < LIFE && self.channel.give_again(order)
+    }
+
+    /// Whether its process is there.
+    pub fn is_there(&self) -> bool {
+        self.process().is_ok()
     }
 
     /// What became of it; None while it runs.
@@ -93,7 +109,6 @@ unsafe fn start(order: &Order) -> Option<Worker> {
             return None;
         }
         let channel = Channel::give(pg_sys::dsm_segment_address(segment), order);
-        let title = title(order.name);
         let mut worker = pg_sys::BackgroundWorker {
             bgw_flags: (pg_sys::BGWORKER_SHMEM_ACCESS | pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION) as i32,
             bgw_start_time: pg_sys::BgWorkerStartTime::BgWorkerStart_RecoveryFinished,
@@ -102,8 +117,8 @@ unsafe fn start(order: &Order) -> Option<Worker> {
             bgw_notify_pid: pg_sys::MyProcPid,
             ..Default::default()
         };
-        write(&mut worker.bgw_name, &title);
-        write(&mut worker.bgw_type, &title);
+        write(&mut worker.bgw_name, c"frontdesk job");
+        write(&mut worker.bgw_type, c"frontdesk job");
         write(&mut worker.bgw_library_name, c"pg_frontdesk");
         write(&mut worker.bgw_function_name, c"frontdesk_job_main");
         let mut handle = std::ptr::null_mut();
@@ -113,19 +128,8 @@ unsafe fn start(order: &Order) -> Option<Worker> {
             pg_sys::dsm_detach(segment);
             return None;
         }
-        Some(Worker { handle, segment, channel })
+        Some(Worker { handle, segment, channel, owner: order.owner, since: Instant::now() })
     }
-}
-
-/// `frontdesk job <name>`, as much of it as fits.
-fn title(name: &CStr) -> CString {
-    let mut title = format!("frontdesk job {}", name.to_string_lossy());
-    let mut end = title.len().min(95);
-    while !title.is_char_boundary(end) {
-        end -= 1;
-    }
-    title.truncate(end);
-    CString::new(title).unwrap_or_default()
 }
 
 fn write<const N: usize>(field: &mut [std::ffi::c_char; N], text: &CStr) {

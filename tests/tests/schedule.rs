@@ -185,7 +185,7 @@ fn after_a_crash_nothing_is_lost_and_what_ran_is_interrupted() {
          insert into visit select n, now() + interval '4 seconds' from generate_series(1, 100) n;",
     );
     database.run("select frontdesk.run_job('long'), frontdesk.run_job('long once')");
-    database.wait("(select count(*) = 2 from pg_stat_activity where backend_type like 'frontdesk job long%')");
+    database.wait("(select count(*) = 2 from pg_stat_activity where backend_type = 'frontdesk job' and application_name like 'frontdesk run %: long%')");
     server.kill9().unwrap();
     std::thread::sleep(Duration::from_secs(7));
     server.start().unwrap();
@@ -278,6 +278,39 @@ fn a_run_is_cancelled_and_stop_ends_what_runs() {
     database.wait("(select count(*) = 0 from pg_stat_activity where backend_type like 'frontdesk job%')");
     database.run("select frontdesk.start()");
     wait_until("it is interrupted", || status(run) == "interrupted");
+}
+
+#[test]
+fn a_process_works_again_for_the_same_role_and_remembers_nothing() {
+    let server = Server::preloaded(&[("frontdesk.max_running_jobs", "1")]);
+    let database = Database::on(&server);
+    database.run(
+        "create role other;
+         create table seen (id int generated always as identity, pid int, owner text, found text);
+         grant insert, select on seen to other;
+         grant pg_monitor to other;
+         do $do$ begin
+           for n in 1..20 loop
+             perform frontdesk.schedule_once(now() + interval '1 day', $job$
+               insert into seen (pid, owner, found) select pg_backend_pid(), session_user, concat_ws(' ', current_user, current_setting('work_mem'),
+                 nullif(current_setting('my.own', true), ''), to_regclass('pg_temp.kept'), (select string_agg(name, ' ') from pg_prepared_statements),
+                 (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()));
+               set work_mem = '77MB'; set my.own = 'mine'; create temp table kept (); prepare left_over as select 1; select pg_advisory_lock(77);
+               set role pg_monitor $job$, 'job ' || n, username => case when n % 10 = 0 then 'other' end);
+           end loop;
+         end $do$;
+         select frontdesk.run_job('job ' || n) from generate_series(1, 20) n",
+    );
+    wait_for("all have run", Duration::from_secs(40), || {
+        database.count("frontdesk.job_run where status = 'succeeded'") == 20
+    });
+    assert_eq!(
+        database.list::<String>("select distinct regexp_replace(found, owner, 'itself') from seen"),
+        ["itself 4MB 0"],
+        "each is as in a new session"
+    );
+    assert_eq!(database.count("(select pid from seen group by pid having count(distinct owner) > 1) mixed"), 0);
+    assert!(database.count("(select distinct pid from seen) processes") < 20, "most came to a process that was there");
 }
 
 #[test]

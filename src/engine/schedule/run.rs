@@ -44,14 +44,17 @@ impl Run {
         }
     }
 
-    /// Tries to start its process.
-    pub fn start(&mut self) {
+    /// Gives it to a process that waits, or tries to start one.
+    pub fn start(&mut self, idle: &mut Vec<Worker>) {
         let Some(order) = &self.order else { return };
         let text = |text: &str| CString::new(text).unwrap_or_default();
         let (name, command) = (text(&order.name), text(&order.command));
         let database = crate::job::my_database();
-        self.worker =
-            Worker::start(&Order { run: self.id, database, owner: order.owner, name: &name, command: &command });
+        let order = Order { run: self.id, database, owner: order.owner, name: &name, command: &command };
+        self.worker = match idle.iter().position(|worker| worker.again(&order)) {
+            Some(place) => Some(idle.swap_remove(place)),
+            None => Worker::start(&order),
+        };
         if self.worker.is_some() {
             self.order = None;
             self.deadline = self.timeout.map(|timeout| Instant::now() + timeout);

@@ -68,14 +68,15 @@ fn run(bench: &Bench, record: &std::path::Path) -> Result<Vec<[f64; 2]>> {
     };
     let measured = pgbench.run(&scene.cluster)?;
     scene.await_accepted("/ok/one", 100 + measured.transactions)?;
-    let committed = scene.sql(
-        "select id || ' ' || (extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000000)::bigint from lead",
-    )?;
-    let committed: HashMap<&str, f64> =
-        committed.lines().filter_map(|line| line.split_once(' ')).filter_map(|(id, at)| Some((id, at.parse().ok()?))).collect();
+    let committed = scene
+        .sql("select id || ' ' || (extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000000)::bigint from lead")?;
+    let committed: HashMap<&str, f64> = committed
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter_map(|(id, at)| Some((id, at.parse().ok()?)))
+        .collect();
     let lines = std::fs::read_to_string(record)?;
-    let latencies =
-        lines.lines().skip(100).map(|line| latency(line, &committed)).collect::<Result<Vec<[f64; 2]>>>()?;
+    let latencies = lines.lines().skip(100).map(|line| latency(line, &committed)).collect::<Result<Vec<[f64; 2]>>>()?;
     anyhow::ensure!(!latencies.is_empty(), "nothing was received");
     Ok(latencies)
 }
