@@ -64,7 +64,7 @@ pub unsafe extern "C-unwind" fn frontdesk_job_main(argument: pg_sys::Datum) {
     loop {
         let (name, command) = channel.text();
         // SAFETY: this process's own entry.
-        unsafe { pg_sys::pgstat_report_appname(signal::application(channel.run(), name).as_ptr()) };
+        unsafe { pg_sys::pgstat_report_appname(signal::application(name).as_ptr()) };
         if guc::log_jobs() {
             log!("pg_frontdesk: job {}: {}", name.to_string_lossy(), command.to_string_lossy());
         }

@@ -131,6 +131,8 @@ begin
     delete from frontdesk.cursor;
     insert into frontdesk.cursor (endpoint_id, last_snapshot, xid, event_id, since)
     values (0, pg_current_snapshot(), '0', 0, '-infinity');
+    -- And what was due until now is the original's.
+    update frontdesk.timer_rule set filled_in = null;
   end if;
   perform frontdesk.wake(reboot => true);
   return result;

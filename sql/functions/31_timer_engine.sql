@@ -25,8 +25,12 @@ declare
   batch record;
   this_moment timestamptz := frontdesk.now();
 begin
-  perform frontdesk.timer_refill();
   looked_at := 0;
+  -- While a dump is restored the engine may not know yet that this is a copy.
+  if frontdesk.is_clone() then
+    return;
+  end if;
+  perform frontdesk.timer_refill();
   for batch in
     -- A row that somebody else changes right now is left to him: his change decides whether it fires.
     with due as materialized (

@@ -29,7 +29,6 @@ struct Header {
     proc_number: AtomicI32,
     database: u32,
     owner: u32,
-    run: AtomicI64,
     /// Lengths with the NUL at the end, and the room for both.
     name: AtomicU32,
     command: AtomicU32,
@@ -45,7 +44,6 @@ struct Header {
 
 /// What a job is to do.
 pub struct Order<'a> {
-    pub run: i64,
     pub database: u32,
     pub owner: u32,
     pub name: &'a CStr,
@@ -77,7 +75,6 @@ impl Channel {
             proc_number: AtomicI32::new(-1),
             database: order.database,
             owner: order.owner,
-            run: AtomicI64::new(0),
             name: AtomicU32::new(0),
             command: AtomicU32::new(0),
             texts: order.length().max(TEXTS) as u32,
@@ -117,7 +114,6 @@ impl Channel {
             texts.copy_from_nonoverlapping(name.as_ptr(), name.len());
             texts.add(name.len()).copy_from_nonoverlapping(command.as_ptr(), command.len());
         }
-        header.run.store(order.run, SeqCst);
         header.name.store(name.len() as u32, SeqCst);
         header.command.store(command.len() as u32, SeqCst);
         header.rows.store(-1, SeqCst);
@@ -168,10 +164,6 @@ impl Channel {
 
     pub fn owner(&self) -> u32 {
         self.header().owner
-    }
-
-    pub fn run(&self) -> i64 {
-        self.header().run.load(SeqCst)
     }
 
     pub fn pid(&self) -> Option<i32> {

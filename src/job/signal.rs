@@ -67,9 +67,9 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
     }
 }
 
-/// What a run is called in pg_stat_activity.application_name, which has room for 63 bytes.
-pub fn application(run: i64, name: &CStr) -> CString {
-    let mut text = format!("frontdesk run {run}: {}", name.to_string_lossy());
+/// What a job is called in pg_stat_activity.application_name, which has room for 63 bytes.
+pub fn application(name: &CStr) -> CString {
+    let mut text = format!("frontdesk job {}", name.to_string_lossy());
     text.truncate(text.floor_char_boundary(63));
     CString::new(text).unwrap_or_default()
 }

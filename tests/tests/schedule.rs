@@ -185,7 +185,7 @@ fn after_a_crash_nothing_is_lost_and_what_ran_is_interrupted() {
          insert into visit select n, now() + interval '4 seconds' from generate_series(1, 100) n;",
     );
     database.run("select frontdesk.run_job('long'), frontdesk.run_job('long once')");
-    database.wait("(select count(*) = 2 from pg_stat_activity where backend_type = 'frontdesk job' and application_name like 'frontdesk run %: long%')");
+    database.wait("(select count(*) = 2 from pg_stat_activity where backend_type = 'frontdesk job' and application_name like 'frontdesk job long%')");
     server.kill9().unwrap();
     std::thread::sleep(Duration::from_secs(7));
     server.start().unwrap();

@@ -50,7 +50,7 @@ impl Run {
         let text = |text: &str| CString::new(text).unwrap_or_default();
         let (name, command) = (text(&order.name), text(&order.command));
         let database = crate::job::my_database();
-        let order = Order { run: self.id, database, owner: order.owner, name: &name, command: &command };
+        let order = Order { database, owner: order.owner, name: &name, command: &command };
         self.worker = match idle.iter().position(|worker| worker.again(&order)) {
             Some(place) => Some(idle.swap_remove(place)),
             None => Worker::start(&order),
