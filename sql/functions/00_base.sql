@@ -133,6 +133,7 @@ begin
     values (0, pg_current_snapshot(), '0', 0, '-infinity');
     -- And what was due until now is the original's.
     update frontdesk.timer_rule set filled_in = null;
+    perform frontdesk.timer_set(clock_timestamp()), frontdesk.jobs_changed();
   end if;
   perform frontdesk.wake(reboot => true);
   return result;

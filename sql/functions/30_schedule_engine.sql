@@ -53,8 +53,9 @@ declare
   new_id bigint;
   began timestamptz := frontdesk.now();
 begin
-  -- While a dump is restored the engine may not know yet that this is a copy.
+  -- While a dump is restored the engine may not know yet that this is a copy: it is told so.
   if frontdesk.is_clone() then
+    perform frontdesk.wake(reboot => true);
     return;
   end if;
   for u in select * from unnest(job_ids, run_ids, attempts, scheduled) with ordinality u (job_id, run_id, attempt, due, place) loop

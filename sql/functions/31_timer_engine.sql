@@ -26,8 +26,9 @@ declare
   this_moment timestamptz := frontdesk.now();
 begin
   looked_at := 0;
-  -- While a dump is restored the engine may not know yet that this is a copy.
+  -- While a dump is restored the engine may not know yet that this is a copy: it is told so.
   if frontdesk.is_clone() then
+    perform frontdesk.wake(reboot => true);
     return;
   end if;
   perform frontdesk.timer_refill();
