@@ -46,7 +46,7 @@ impl Run {
 
     /// Gives it to a process that waits, or tries to start one.
     pub fn start(&mut self, idle: &mut Vec<Worker>) {
-        let Some(order) = &self.order else { return };
+        let Some(order) = self.order.as_ref().filter(|_| !self.cancelled) else { return };
         let text = |text: &str| CString::new(text).unwrap_or_default();
         let (name, command) = (text(&order.name), text(&order.command));
         let database = crate::job::my_database();
