@@ -11,6 +11,7 @@ mod dispatch;
 mod endpoint;
 mod event;
 mod lane;
+mod leaving;
 mod outcomes;
 mod queueing;
 mod reading;
@@ -42,6 +43,7 @@ use crate::{ffi, guc, launcher, shmem};
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn frontdesk_engine_main(argument: pg_sys::Datum) {
     launcher::handle_signals();
+    launcher::leave_in_time();
     let database = pg_sys::Oid::from(argument.value() as u32);
     let Some(slot) = shmem::slot(database) else { return };
     ffi::enter_database(database, left);

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicPtr};
 use std::time::{Duration, Instant};
 
 use pgrx::bgworkers::{BackgroundWorkerBuilder, BackgroundWorkerStatus, BgWorkerStartTime, DynamicBackgroundWorker};
@@ -20,6 +21,8 @@ unsafe extern "C-unwind" {
     fn die(signal: std::ffi::c_int);
     /// postmaster/interrupt.h.
     fn SignalHandlerForConfigReload(signal: std::ffi::c_int);
+    /// storage/latch.h, without the guard of pgrx's bindings, which is not made for a signal's handler.
+    fn SetLatch(latch: *mut pg_sys::Latch);
 }
 
 pub fn init() {
@@ -65,6 +68,46 @@ pub fn handle_signals() {
         pg_sys::pqsignal(libc::SIGTERM, Some(die));
         pg_sys::BackgroundWorkerUnblockSignals();
     }
+}
+
+/// The timer that ends a process which was asked to leave and did not.
+static TIMER: AtomicPtr<std::ffi::c_void> = AtomicPtr::new(std::ptr::null_mut());
+static ASKED: AtomicBool = AtomicBool::new(false);
+/// How long a process that was asked to leave may take.
+const FAREWELL: libc::time_t = 2;
+
+/// The first SIGTERM asks this process to leave; the second ends it like a backend, and comes by itself two seconds later:
+/// a transaction that waits for a lock or for a standby holds up no shutdown.
+pub fn leave_in_time() {
+    let mut timer = std::ptr::null_mut();
+    // SAFETY: a timer of this process, which lives as long as it. Without one the signal ends it at once.
+    unsafe {
+        let mut event: libc::sigevent = std::mem::zeroed();
+        event.sigev_notify = libc::SIGEV_SIGNAL;
+        event.sigev_signo = libc::SIGTERM;
+        if libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer) == 0 {
+            TIMER.store(timer, SeqCst);
+            pg_sys::pqsignal(libc::SIGTERM, Some(ask_to_leave));
+        }
+    }
+}
+
+/// The handler of a signal: nothing in it but what is safe there.
+unsafe extern "C-unwind" fn ask_to_leave(signal: std::ffi::c_int) {
+    // SAFETY: timer_settime() may be called by a handler; die() and SetLatch() are made for it.
+    unsafe {
+        if ASKED.swap(true, SeqCst) {
+            return die(signal);
+        }
+        let mut after: libc::itimerspec = std::mem::zeroed();
+        after.it_value.tv_sec = FAREWELL;
+        libc::timer_settime(TIMER.load(SeqCst), 0, &after, std::ptr::null_mut());
+        SetLatch(pg_sys::MyLatch);
+    }
+}
+
+pub fn asked_to_leave() -> bool {
+    ASKED.load(SeqCst)
 }
 
 /// Takes part in a reload of the configuration; true when there was one.

@@ -31,8 +31,6 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(6 * 3600);
 const UPKEEP_RETRY: Duration = Duration::from_secs(60);
 /// How often full queues are looked at, besides when something comes back.
 const FULL: Duration = Duration::from_millis(5);
-/// After stop(): how long what is in flight may take.
-const FAREWELL: Duration = Duration::from_secs(5);
 /// How often prepared transactions are looked for.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// After a transaction failed.
@@ -48,7 +46,7 @@ pub struct Desk {
     /// May it send? Not when paused, silent, or of another version than the extension.
     pub running: bool,
     pub stopped: bool,
-    stopped_at: Option<Instant>,
+    pub leaving_since: Option<Instant>,
     pub endpoints: HashMap<i64, Endpoint>,
     /// Event type and whether it is the engine's own -> endpoints whose patterns take it.
     pub routes: HashMap<(String, bool), Rc<[i64]>>,
@@ -77,7 +75,7 @@ pub struct Desk {
     /// When the log was last looked at.
     pub polled_at: Instant,
     pub pace: Pace,
-    timetable: Timetable,
+    pub timetable: Timetable,
     pub saved_at: Instant,
     upkeep_at: Instant,
     pub random: u64,
@@ -122,7 +120,7 @@ impl Desk {
             config_version: -1,
             running: false,
             stopped: false,
-            stopped_at: None,
+            leaving_since: None,
             endpoints: HashMap::new(),
             routes: HashMap::new(),
             hosts: HashMap::new(),
@@ -228,14 +226,8 @@ impl Desk {
         if self.news || self.dirty && self.main.mark.current.is_none() || self.config_version < 0 {
             self.refresh()?;
         }
-        if self.stopped {
-            let since = *self.stopped_at.get_or_insert_with(Instant::now);
-            if !self.in_flight.is_empty() && since.elapsed() < FAREWELL {
-                return Ok(Some(Some(FAREWELL)));
-            }
-            self.write()?;
-            self.save(true)?;
-            return Ok(None);
+        if self.stopped || launcher::asked_to_leave() {
+            return self.finish();
         }
         if self.running {
             self.read()?;
@@ -374,12 +366,6 @@ impl Desk {
                 "the library and the extension are of different versions: alter extension pg_frontdesk update",
             );
         }
-    }
-
-    fn leave(&mut self) -> bool {
-        self.timetable.jobs.abandon();
-        log!("pg_frontdesk: engine leaves the database");
-        true
     }
 
     fn is_installed(&self) -> bool {

@@ -4,5 +4,6 @@ mod clones;
 mod crash;
 mod databases;
 mod idle;
+mod leaving;
 mod secrets;
 mod start;
