@@ -76,29 +76,31 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 /// How long a process that was asked to leave may take.
 const FAREWELL: libc::time_t = 2;
 
-/// The first SIGTERM asks this process to leave; the second ends it like a backend, and comes by itself two seconds later:
-/// a transaction that waits for a lock or for a standby holds up no shutdown.
+/// SIGTERM asks this process to leave. Two seconds later a timer ends it like a backend: a transaction that waits for a lock
+/// or for a standby holds up no shutdown. The postmaster may send SIGTERM twice, to the process and to its group.
 pub fn leave_in_time() {
     let mut timer = std::ptr::null_mut();
-    // SAFETY: a timer of this process, which lives as long as it. Without one the signal ends it at once.
+    // SAFETY: a timer of this process, which lives as long as it; SIGUSR2 has no other use in a background worker. Without a
+    // timer SIGTERM ends it at once.
     unsafe {
         let mut event: libc::sigevent = std::mem::zeroed();
         event.sigev_notify = libc::SIGEV_SIGNAL;
-        event.sigev_signo = libc::SIGTERM;
+        event.sigev_signo = libc::SIGUSR2;
         if libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer) == 0 {
             TIMER.store(timer, SeqCst);
+            pg_sys::pqsignal(libc::SIGUSR2, Some(die));
             pg_sys::pqsignal(libc::SIGTERM, Some(ask_to_leave));
         }
     }
 }
 
 /// The handler of a signal: nothing in it but what is safe there.
-unsafe extern "C-unwind" fn ask_to_leave(signal: std::ffi::c_int) {
-    // SAFETY: timer_settime() may be called by a handler; die() and SetLatch() are made for it.
+unsafe extern "C-unwind" fn ask_to_leave(_signal: std::ffi::c_int) {
+    if ASKED.swap(true, SeqCst) {
+        return;
+    }
+    // SAFETY: timer_settime() may be called by a handler, and SetLatch() is made for it.
     unsafe {
-        if ASKED.swap(true, SeqCst) {
-            return die(signal);
-        }
         let mut after: libc::itimerspec = std::mem::zeroed();
         after.it_value.tv_sec = FAREWELL;
         libc::timer_settime(TIMER.load(SeqCst), 0, &after, std::ptr::null_mut());

@@ -68,7 +68,6 @@ create table if not exists crm.appointments (
   created_at timestamptz not null default clock_timestamp(),
   created_by text,
   updated_at timestamptz not null default clock_timestamp(),
-  unique (account_id, id),
   constraint appointments_order check (ends_at > starts_at),
   constraint appointments_contact_fkey foreign key (account_id, contact_id) references crm.contacts (account_id, id) on delete cascade,
   constraint appointments_lead_fkey foreign key (account_id, lead_id) references crm.leads (account_id, id) on delete set null (lead_id),
@@ -92,6 +91,8 @@ create index if not exists appointments_lead_idx on crm.appointments (lead_id) w
 create index if not exists appointments_service_idx on crm.appointments (service_id);
 create index if not exists appointments_resource_idx on crm.appointments (resource_id, starts_at);
 create index if not exists appointments_account_idx on crm.appointments (account_id, starts_at);
+-- The last, as with crm.leads.
+create unique index if not exists appointments_account_id_id_key on crm.appointments (account_id, id);
 select crm.protect('crm.appointments');
 
 create table if not exists crm.appointment_status_history (

@@ -54,9 +54,7 @@ create table if not exists crm.documents (
   words tsvector not null,
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
-  unique (account_id, id),
   foreign key (account_id, category) references crm.document_categories on update cascade,
-  foreign key (account_id, superseded_by) references crm.documents (account_id, id) deferrable initially deferred,
   constraint documents_metadata_object check (jsonb_typeof(metadata) = 'object'),
   constraint documents_superseded_inactive check (superseded_by is null or not is_active),
   -- The cosine of a vector without a direction is no number, and its row would never be found.
@@ -68,6 +66,23 @@ comment on column crm.documents.language is 'of the content, as in BCP 47; not s
 comment on column crm.documents.superseded_by is 'the next version';
 comment on column crm.documents.content_hash is 'SHA-256 of the content';
 comment on column crm.documents.words is 'for text search, of title and content in their language';
+
+create index if not exists documents_account_idx on crm.documents (account_id, is_active);
+create index if not exists documents_category_idx on crm.documents (category);
+create index if not exists documents_metadata_idx on crm.documents using gin (metadata);
+create index if not exists documents_hash_idx on crm.documents (account_id, content_hash);
+create index if not exists documents_created_idx on crm.documents (created_at desc);
+create index if not exists documents_words_idx on crm.documents using gin (words);
+-- The last, as with crm.leads.
+create unique index if not exists documents_account_id_id_key on crm.documents (account_id, id);
+do $$
+begin
+  if not exists (select from pg_constraint where conrelid = 'crm.documents'::regclass and conname = 'documents_superseded_fkey') then
+    alter table crm.documents add constraint documents_superseded_fkey
+      foreign key (account_id, superseded_by) references crm.documents (account_id, id) deferrable initially deferred;
+  end if;
+end
+$$;
 
 create table if not exists crm.document_chunks (
   id bigint generated always as identity primary key,
@@ -94,12 +109,6 @@ comment on column crm.document_chunks.position is 'from 1, in the order of the c
 comment on column crm.document_chunks.dimensions is 'of the embedding';
 comment on column crm.document_chunks.content_hash is 'SHA-256 of the content';
 
-create index if not exists documents_account_idx on crm.documents (account_id, is_active);
-create index if not exists documents_category_idx on crm.documents (category);
-create index if not exists documents_metadata_idx on crm.documents using gin (metadata);
-create index if not exists documents_hash_idx on crm.documents (account_id, content_hash);
-create index if not exists documents_created_idx on crm.documents (created_at desc);
-create index if not exists documents_words_idx on crm.documents using gin (words);
 create index if not exists document_chunks_account_idx on crm.document_chunks (account_id, document_id);
 create index if not exists document_chunks_category_idx on crm.document_chunks (category);
 create index if not exists document_chunks_metadata_idx on crm.document_chunks using gin (metadata);

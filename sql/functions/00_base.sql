@@ -164,7 +164,7 @@ create or replace function frontdesk.status(
   out state text, out reason text, out pid int, out since timestamptz,
   out lag_events bigint, out lag_seconds numeric, out in_flight bigint, out queued bigint,
   out endpoints_behind bigint, out retrying bigint, out waiting bigint, out dead bigint, out oldest_pending timestamptz,
-  out watches bigint, out endpoints bigint, out installation uuid, out extension_version text, out library_version text)
+  out watches bigint, out endpoints bigint, out vector_indexes text, out installation uuid, out extension_version text, out library_version text)
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   i frontdesk.installation;
@@ -189,6 +189,15 @@ begin
   select count(*) into dead from frontdesk.dead_letter;
   select count(*) into watches from frontdesk.watch;
   select count(*) into endpoints from frontdesk.endpoint;
+  -- Of all tables, by the catalog alone: this function asks nothing of a schema that others may write in.
+  select string_agg(x.indexrelid::regclass || case
+      when p.index_relid is not null then format(' is being built (%s, %s %%)', p.phase, coalesce(round(100.0 * p.tuples_done / nullif(p.tuples_total, 0)), 0))
+      when not x.indisvalid then ' is not finished'
+      else '' end, ', ' order by x.indexrelid::regclass::text)
+  into vector_indexes
+  from pg_class c join pg_am m on m.oid = c.relam join pg_index x on x.indexrelid = c.oid
+  left join pg_stat_progress_create_index p on p.index_relid = c.oid
+  where c.relkind = 'i' and m.amname in ('hnsw', 'ivfflat');
   installation := i.id;
   library_version := frontdesk.library_version();
   select extversion into extension_version from pg_extension where extname = 'pg_frontdesk';
@@ -207,4 +216,4 @@ begin
 end
 $$;
 comment on function frontdesk.status() is
-  'one row: is the engine running or why not, how far behind it is (events, seconds), what is in flight, queued in memory, retrying, waiting for an earlier event of its key, dead, the oldest pending event, versions';
+  'one row: is the engine running or why not, how far behind it is (events, seconds), what is in flight, queued in memory, retrying, waiting for an earlier event of its key, dead, the oldest pending event, the vector indexes and which of them are not ready, versions';

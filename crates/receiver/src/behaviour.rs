@@ -18,8 +18,8 @@ pub(crate) enum Behaviour {
     /// `/fail-first/N/TAG`: 500 for the first N requests of the tag; `/fail-first-each/N`: of each webhook-id.
     /// With `?retry-after=S` the failures carry that header.
     FailFirst { count: u32, tag: String, each: bool, retry_after: Option<String> },
-    /// `/retry-after/S`: 503 with `Retry-After: S`; S may be a date, percent-encoded
-    RetryAfter(String),
+    /// `/retry-after/S`: 503 with `Retry-After: S`; S may be a date, percent-encoded. `?status=N`: another than 503.
+    RetryAfter(u16, String),
     /// `/hang`: no answer, ever
     Hang,
     /// `/reset`, `/reset/headers`, `/reset/body`: a TCP reset before, in the middle of, or after the headers
@@ -74,7 +74,10 @@ impl Behaviour {
                 each: first == "fail-first-each",
                 retry_after: parameter(query, "retry-after"),
             },
-            "retry-after" => Behaviour::RetryAfter(decode(second?)),
+            "retry-after" => {
+                let code = parameter(query, "status").and_then(|code| status(&code));
+                Behaviour::RetryAfter(code.unwrap_or(503), decode(second?))
+            }
             "hang" => Behaviour::Hang,
             "reset" => Behaviour::Reset(match second {
                 Some("headers") => Stage::Headers,

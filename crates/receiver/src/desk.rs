@@ -116,7 +116,7 @@ impl Desk {
                     false => plain(200),
                 }
             }
-            Behaviour::RetryAfter(after) => with_header(plain(503), RETRY_AFTER, Some(after)),
+            Behaviour::RetryAfter(status, after) => with_header(plain(status), RETRY_AFTER, Some(after)),
             Behaviour::Redirect(status, to) => with_header(plain(status), LOCATION, Some(to)),
             Behaviour::Drip(pause) => Response::new(Reply::drip(pause)),
             Behaviour::Big(bytes) => Response::new(Reply::Big(bytes)),

@@ -10,7 +10,7 @@
 //! | `/delay/MS` | 200 after a while |
 //! | `/fail-first/N/TAG` | 500 for the first N requests of the tag, then 200; `?retry-after=S` adds the header |
 //! | `/fail-first-each/N` | the same for each webhook-id |
-//! | `/retry-after/S` | 503 with `Retry-After: S` |
+//! | `/retry-after/S` | 503 with `Retry-After: S`; `?status=N`: another than 503 |
 //! | `/toggle/NAME` | the status set through control, 200 until then |
 //! | `/redirect?to=URL`, `/redirect/N?to=URL` | 302 or N |
 //! | `/echo` | the request as JSON |

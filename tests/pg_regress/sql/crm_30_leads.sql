@@ -9,6 +9,11 @@ insert into crm.accounts (id, name, country, timezone) values ('a0000000-0000-40
 create function account() returns uuid return 'a0000000-0000-4000-8000-00000000000a'::uuid;
 create temp view events as select type, op, key, tenant is not null as tenant from frontdesk.event where type like 'lead.%' order by id;
 
+-- While tables are empty, a key is checked by the index of the key, and not by one that reads all rows of an account.
+explain (costs off) select 1 from only crm.leads x where account_id = account() and id = 1 for key share of x;
+explain (costs off) select 1 from only crm.appointments x where account_id = account() and id = 1 for key share of x;
+explain (costs off) select 1 from only crm.documents x where account_id = account() and id = 1 for key share of x;
+
 -- The stages of every account.
 select name, label, position, probability, kind, meta_event, meta_value from crm.lead_stages order by position;
 

@@ -58,6 +58,7 @@ using ivfflat (embedding vector_cosine_ops)
 with (lists = 500);
 select count(*) from match_documents(query_embedding := vec(1, 2)::vector(1536), match_threshold := 0.78, match_count := 5, filter_category := 'vacancy');
 select source, dimensions, embedded, missing, index, state from knowledge_status();
+select vector_indexes from frontdesk.status();
 drop index idx_documents_embedding;
 create index idx_documents_embedding on documents using hnsw (embedding vector_cosine_ops);
 select id from match_documents(vec(1, 2));
@@ -135,3 +136,4 @@ drop index idx_documents_embedding;
 select build_vector_indexes(), build_vector_indexes(3);
 select name, command from frontdesk.jobs where name like 'crm: build%';
 select source, dimensions, embedded, missing, index, state from knowledge_status();
+select vector_indexes from frontdesk.status();

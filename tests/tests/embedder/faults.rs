@@ -38,6 +38,7 @@ fn every_failure_is_a_state() {
         ("/status/429", "status 429", "failing"),
         ("/status/500", "status 500", "failing"),
         ("/retry-after/20", "status 503", "waiting"),
+        ("/retry-after/20?status=429", "status 429", "waiting"),
         ("/hang", "timeout", "failing"),
         ("/drip/10", "timeout", "failing"),
         ("/close", "reset", "failing"),
@@ -53,9 +54,11 @@ fn every_failure_is_a_state() {
         assert_eq!((notes.without_vector(), notes.is("failed")), (5, "0".into()), "{path}");
     }
     // Its own wish is granted: nothing is sent before.
-    notes.turn_to("/retry-after/20");
-    notes.await_error("status 503");
-    assert_eq!(notes.is("(next_try_at > now() + interval '15 seconds')"), "true");
+    for (path, said) in [("/retry-after/20", "status 503"), ("/retry-after/30?status=429", "status 429")] {
+        notes.turn_to(path);
+        notes.await_error(said);
+        assert_eq!(notes.is("(next_try_at > now() + interval '15 seconds')"), "true", "{path}");
+    }
     notes.turn_to("/embed/8");
     notes.await_all();
     assert_eq!(notes.without_vector(), 0);

@@ -6,7 +6,7 @@ use tests::{Desk, Server, wait_until};
 fn what_is_in_flight_at_a_restart_is_awaited_and_not_sent_again() {
     let server = Server::preloaded(&[]);
     let desk = Desk::with_leads_on(&server);
-    desk.endpoint("crm", "/delay/400", "events => '{lead.*}'");
+    desk.endpoint("crm", "/delay/150", "events => '{lead.*}'");
     desk.endpoint("fences", "/ok", "events => '{fence.*}'");
     for round in 1..=3 {
         desk.run(&format!("insert into lead values ({round}, 'Ada')"));
@@ -19,7 +19,10 @@ fn what_is_in_flight_at_a_restart_is_awaited_and_not_sent_again() {
         ));
     }
     desk.wait("(select in_flight + queued = 0 from frontdesk.status())");
-    assert_eq!(desk.stats("/delay/400").repeats, 0);
+    let attempts: Vec<String> = desk.list(
+        "select format('%s %s %s %s', event_id, attempt, started_at, status) from frontdesk.attempts order by id",
+    );
+    assert_eq!(desk.stats("/delay/150").repeats, 0, "{:#?} {attempts:#?}", desk.requests("/delay/150"));
 }
 
 #[test]
