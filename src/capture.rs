@@ -5,6 +5,7 @@ mod fit;
 mod handle;
 mod jsonb;
 mod log;
+mod normalize;
 pub mod partition;
 mod row;
 mod score;
@@ -50,6 +51,36 @@ pub unsafe extern "C-unwind" fn frontdesk_capture(fcinfo: pg_sys::FunctionCallIn
         // A trigger returns a null pointer, not NULL; what an AFTER trigger returns is ignored.
         (*fcinfo).isnull = false;
         pg_sys::Datum::from(0_usize)
+    }
+}
+
+/// The row that is about to be written, as a trigger function of this schema gets it.
+///
+/// # Safety
+/// `fcinfo` is that of the call. Its context is a TriggerData when called as a trigger, whose relation and tuples are valid
+/// while it runs.
+unsafe fn row_before<'a>(fcinfo: pg_sys::FunctionCallInfo, name: &str, hint: &str) -> (&'a pg_sys::TriggerData, Row) {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        let trigger = (*fcinfo).context.cast::<pg_sys::TriggerData>();
+        let event = || (*trigger).tg_event;
+        if !pgrx::trigger_support::called_as_trigger(fcinfo)
+            || event() & pg_sys::TRIGGER_EVENT_TIMINGMASK != pg_sys::TRIGGER_EVENT_BEFORE
+            || event() & pg_sys::TRIGGER_EVENT_ROW == 0
+            || event() & pg_sys::TRIGGER_EVENT_OPMASK == pg_sys::TRIGGER_EVENT_DELETE
+        {
+            raise(
+                PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                format!("frontdesk.{name}() is a function of BEFORE INSERT OR UPDATE triggers, for each row"),
+                None,
+                Some(hint.into()),
+            );
+        }
+        let tuple = match event() & pg_sys::TRIGGER_EVENT_OPMASK {
+            pg_sys::TRIGGER_EVENT_INSERT => (*trigger).tg_trigtuple,
+            _ => (*trigger).tg_newtuple,
+        };
+        (&*trigger, Row::new(tuple, (*(*trigger).tg_relation).rd_att))
     }
 }
 

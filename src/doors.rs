@@ -2,7 +2,7 @@
 
 mod base;
 mod check;
-mod contact;
+pub mod contact;
 mod embed;
 mod fetch;
 mod knowledge;

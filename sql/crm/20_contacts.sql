@@ -88,26 +88,29 @@ comment on function crm.phone_extension(text) is 'internal: what is dialled afte
 create or replace function crm.normalize_contact() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  new.email := frontdesk.normalize_email(new.email);
-  if new.phone is not null then
-    if new.phone ~* '[x#]' then new.custom_attributes := new.custom_attributes || jsonb_strip_nulls(crm.phone_extension(new.phone)); end if;
-    new.phone := crm.phone_number(new.phone, new.account_id, new.country);
+  -- Every expression is a cost of every contact: of most, this is the only one.
+  if new.phone !~ '^\+[0-9]+$' or new.whatsapp is not null or new.name is null or new.consent or new.timezone is not null then
+    if new.phone !~ '^\+[0-9]+$' then
+      if new.phone ~* '[x#]' then
+        new.custom_attributes := new.custom_attributes || jsonb_strip_nulls(crm.phone_extension(new.phone));
+      end if;
+      new.phone := crm.phone_number(new.phone, new.account_id, new.country);
+    end if;
+    if new.whatsapp is not null then
+      new.whatsapp := crm.phone_number(new.whatsapp, new.account_id, new.country);
+    end if;
+    new.name := coalesce(new.name, nullif(concat_ws(' ', new.first_name, new.last_name), ''));
+    if new.consent then new.consent_at := coalesce(new.consent_at, frontdesk.now()); end if;
+    if new.timezone is not null then perform frontdesk.check_timezone(new.timezone); end if;
   end if;
-  if new.whatsapp is not null then new.whatsapp := crm.phone_number(new.whatsapp, new.account_id, new.country); end if;
-  new.messenger := frontdesk.normalize_handle(new.messenger);
-  new.instagram := frontdesk.normalize_handle(new.instagram);
-  new.telegram := frontdesk.normalize_handle(new.telegram);
-  new.first_name := frontdesk.clean_line(new.first_name, 'first_name', 500);
-  new.last_name := frontdesk.clean_line(new.last_name, 'last_name', 500);
-  new.name := coalesce(frontdesk.clean_line(new.name, 'name', 500), nullif(concat_ws(' ', new.first_name, new.last_name), ''));
-  new.company := frontdesk.clean_line(new.company, 'company', 500);
-  new.external_id := frontdesk.clean_line(new.external_id, 'external_id', 200);
-  if new.consent then new.consent_at := coalesce(new.consent_at, frontdesk.now()); end if;
-  if new.timezone is not null then perform frontdesk.check_timezone(new.timezone); end if;
   return new;
 end
 $$;
-comment on function crm.normalize_contact() is 'trigger: one spelling for every way to reach a contact, or an error that says what is wrong';
+comment on function crm.normalize_contact() is
+  'trigger: what of a contact is not normalised by itself, but by its account or its other columns';
 
-create or replace trigger _normalize before insert or update on crm.contacts for each row execute function crm.normalize_contact();
+create or replace trigger _normalize before insert or update on crm.contacts for each row execute function frontdesk.normalize_row(
+  'email', 'email', 'phone', 'international', 'messenger', 'handle', 'instagram', 'handle', 'telegram', 'handle',
+  'first_name', 'line 500', 'last_name', 'line 500', 'name', 'line 500', 'company', 'line 500', 'external_id', 'line 200');
+create or replace trigger _normalize_contact before insert or update on crm.contacts for each row execute function crm.normalize_contact();
 create or replace trigger touch before update on crm.contacts for each row execute function crm.touch();

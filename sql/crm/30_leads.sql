@@ -168,51 +168,46 @@ select crm.protect('crm.leads');
 create or replace function crm.normalize_lead() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  new.email := frontdesk.normalize_email(new.email);
-  if new.phone is not null then
-    if new.phone ~* '[x#]' then new.custom_attributes := new.custom_attributes || jsonb_strip_nulls(crm.phone_extension(new.phone)); end if;
-    new.phone := case when new.phone like '+%' then frontdesk.normalize_phone(new.phone)
-      else crm.phone_number(new.phone, new.account_id, new.country) end;
-  end if;
-  if new.whatsapp is not null then
-    new.whatsapp := crm.phone_number(new.whatsapp, new.account_id, new.country);
-  end if;
-  new.messenger := frontdesk.normalize_handle(new.messenger);
-  new.instagram := frontdesk.normalize_handle(new.instagram);
-  new.telegram := frontdesk.normalize_handle(new.telegram);
-  new.first_name := frontdesk.clean_line(new.first_name, 'first_name', 500);
-  new.last_name := frontdesk.clean_line(new.last_name, 'last_name', 500);
-  new.name := frontdesk.clean_line(new.name, 'name', 500);
-  if new.name is null then
-    new.name := nullif(concat_ws(' ', new.first_name, new.last_name), '');
-  end if;
-  new.company := frontdesk.clean_line(new.company, 'company', 500);
-  new.service := frontdesk.clean_line(new.service, 'service', 500);
-  new.country := frontdesk.clean_line(new.country, 'country', 200);
-  new.region := frontdesk.clean_line(new.region, 'region', 200);
-  new.city := frontdesk.clean_line(new.city, 'city', 200);
-  new.postal_code := frontdesk.clean_line(new.postal_code, 'postal_code', 50);
-  new.source := frontdesk.clean_line(new.source, 'source', 200);
-  new.client_reference := frontdesk.clean_line(new.client_reference, 'client_reference', 200);
-  new.external_id := frontdesk.clean_line(new.external_id, 'external_id', 200);
-  new.meta_lead_id := frontdesk.clean_line(new.meta_lead_id, 'meta_lead_id', 200);
-  if new.consent and new.consent_at is null then
-    new.consent_at := frontdesk.now();
-  end if;
-  if new.timezone is not null then
-    perform frontdesk.check_timezone(new.timezone);
-  end if;
-  if tg_op = 'INSERT' and (new.stage <> 'new' or new.converted_at is not null) then
-    new.converted_at := crm.enter_stage(new);
+  -- Every expression is a cost of every lead: of most, this is the only one.
+  if new.phone !~ '^\+[0-9]+$' or new.whatsapp is not null or new.name is null or new.consent or new.timezone is not null
+    or new.stage <> 'new' or new.converted_at is not null
+  then
+    if new.phone !~ '^\+[0-9]+$' then
+      if new.phone ~* '[x#]' then
+        new.custom_attributes := new.custom_attributes || jsonb_strip_nulls(crm.phone_extension(new.phone));
+      end if;
+      new.phone := crm.phone_number(new.phone, new.account_id, new.country);
+    end if;
+    if new.whatsapp is not null then
+      new.whatsapp := crm.phone_number(new.whatsapp, new.account_id, new.country);
+    end if;
+    if new.name is null then
+      new.name := nullif(concat_ws(' ', new.first_name, new.last_name), '');
+    end if;
+    if new.consent and new.consent_at is null then
+      new.consent_at := frontdesk.now();
+    end if;
+    if new.timezone is not null then
+      perform frontdesk.check_timezone(new.timezone);
+    end if;
+    if tg_op = 'INSERT' and (new.stage <> 'new' or new.converted_at is not null) then
+      new.converted_at := crm.enter_stage(new);
+    end if;
   end if;
   return new;
 end
 $$;
 comment on function crm.normalize_lead() is
-  'trigger: one spelling for every way to reach a lead, or an error that says what is wrong. Its name is first in the alphabet, so that other triggers see the row so';
+  'trigger: what of a lead is not normalised by itself, but by its account or its other columns. The name of the trigger is among the first, so that others see the row so';
 
-create or replace trigger _normalize before insert or update of email, phone, whatsapp, messenger, instagram, telegram, name, first_name,
-    last_name, company, service, country, region, city, postal_code, source, client_reference, external_id, meta_lead_id, consent, timezone
+create or replace trigger _normalize before insert or update of email, phone, messenger, instagram, telegram, name, first_name,
+    last_name, company, service, country, region, city, postal_code, source, client_reference, external_id, meta_lead_id
+  on crm.leads for each row execute function frontdesk.normalize_row(
+    'email', 'email', 'phone', 'international', 'messenger', 'handle', 'instagram', 'handle', 'telegram', 'handle',
+    'first_name', 'line 500', 'last_name', 'line 500', 'name', 'line 500', 'company', 'line 500', 'service', 'line 500',
+    'country', 'line 200', 'region', 'line 200', 'city', 'line 200', 'postal_code', 'line 50', 'source', 'line 200',
+    'client_reference', 'line 200', 'external_id', 'line 200', 'meta_lead_id', 'line 200');
+create or replace trigger _normalize_lead before insert or update of phone, whatsapp, name, first_name, last_name, country, consent, timezone
   on crm.leads for each row execute function crm.normalize_lead();
 create or replace trigger touch before update on crm.leads for each row execute function crm.touch();
 

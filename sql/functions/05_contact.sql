@@ -23,3 +23,9 @@ immutable strict parallel safe language c as 'MODULE_PATHNAME', 'clean_line_wrap
 comment on function frontdesk.clean_line(text, text, int) is
   'one line of text: line breaks and control characters are spaces, runs of them one space, none at the ends; null for nothing. '
   'Longer than that many characters (0: any) is an error of SQLSTATE 22001 that names the field';
+
+create or replace function frontdesk.normalize_row() returns trigger
+language c as 'MODULE_PATHNAME', 'frontdesk_normalize_row';
+comment on function frontdesk.normalize_row() is
+  'trigger: before insert or update, for each row; arguments are pairs of a column of type text and a kind: email, phone (with +), phone MX (the country of numbers without +), '
+  'international (numbers with +; others stay as they are), handle, line, line 200 (characters at the most). What cannot be one is an error of SQLSTATE 22023 that says why';

@@ -140,5 +140,6 @@ grant execute on function
   frontdesk.normalize_email(text, boolean),
   frontdesk.normalize_phone(text, text, boolean),
   frontdesk.normalize_handle(text, boolean),
-  frontdesk.clean_line(text, text, int)
+  frontdesk.clean_line(text, text, int),
+  frontdesk.normalize_row()
 to public;

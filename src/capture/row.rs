@@ -129,6 +129,23 @@ impl Row {
         }
     }
 
+    /// The number of a column.
+    pub unsafe fn column(&self, name: &str) -> Option<i16> {
+        // SAFETY: as promised by the caller.
+        unsafe { (1..=(*self.columns).natts as i16).find(|column| self.is_column(*column, name)) }
+    }
+
+    /// Has the column of this number, if there is one, this name?
+    pub unsafe fn is_column(&self, column: i16, name: &str) -> bool {
+        // SAFETY: as promised by the caller; a column's name is a C string.
+        unsafe {
+            column <= (*self.columns).natts as i16 && {
+                let attribute = self.attribute(column);
+                !attribute.attisdropped && CStr::from_ptr(attribute.attname.data.as_ptr()).to_bytes() == name.as_bytes()
+            }
+        }
+    }
+
     pub unsafe fn type_of(&self, column: i16) -> pg_sys::Oid {
         // SAFETY: as promised by the caller.
         unsafe { self.attribute(column).atttypid }

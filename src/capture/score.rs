@@ -8,8 +8,7 @@ use pgrx::prelude::*;
 use scoring::Score;
 
 use self::shape::{Columns, Shape, Values};
-use super::row::Row;
-use crate::error::raise;
+use super::row_before;
 
 #[unsafe(no_mangle)]
 pub extern "C" fn pg_finfo_frontdesk_keep_score() -> *const pg_sys::Pg_finfo_record {
@@ -25,34 +24,17 @@ pub extern "C" fn pg_finfo_frontdesk_keep_score() -> *const pg_sys::Pg_finfo_rec
 #[unsafe(no_mangle)]
 #[pg_guard]
 pub unsafe extern "C-unwind" fn frontdesk_keep_score(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: fcinfo is valid for this call; its context is a TriggerData when called as a trigger, whose relation and
-    // tuples are valid while it runs.
+    // SAFETY: as row_before() says.
     unsafe {
-        let trigger = (*fcinfo).context.cast::<pg_sys::TriggerData>();
-        let event = || (*trigger).tg_event;
-        if !pgrx::trigger_support::called_as_trigger(fcinfo)
-            || event() & pg_sys::TRIGGER_EVENT_TIMINGMASK != pg_sys::TRIGGER_EVENT_BEFORE
-            || event() & pg_sys::TRIGGER_EVENT_ROW == 0
-            || event() & pg_sys::TRIGGER_EVENT_OPMASK == pg_sys::TRIGGER_EVENT_DELETE
-        {
-            raise(
-                PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                "frontdesk.keep_score() is a function of BEFORE INSERT OR UPDATE triggers, for each row",
-                None,
-                Some("Call frontdesk.keep_scores('your_table'); it makes the trigger.".into()),
-            );
-        }
-        let tuple = match event() & pg_sys::TRIGGER_EVENT_OPMASK {
-            pg_sys::TRIGGER_EVENT_INSERT => (*trigger).tg_trigtuple,
-            _ => (*trigger).tg_newtuple,
-        };
-        let columns = Columns::of_trigger(&*(*trigger).tg_trigger);
-        let description = (*(*trigger).tg_relation).rd_att;
+        let (trigger, row) =
+            row_before(fcinfo, "keep_score", "Call frontdesk.keep_scores('your_table'); it makes the trigger.");
+        let (tuple, description) = (row.tuple(), (*trigger.tg_relation).rd_att);
+        let columns = Columns::of_trigger(&*trigger.tg_trigger);
         let kept = judged(&columns, tuple, description, |shape, values, score| {
             let changes = shape.changes(values, score);
             match changes.is_empty() {
                 true => tuple,
-                false => Row::new(tuple, description).with(&changes).tuple(),
+                false => row.with(&changes).tuple(),
             }
         });
         (*fcinfo).isnull = false;

@@ -1,5 +1,7 @@
 //! Ways to reach people, in one spelling each.
 
+use std::borrow::Cow;
+
 use contact::ContactError;
 use pgrx::prelude::*;
 
@@ -20,11 +22,14 @@ fn normalize_handle(handle: Option<&str>, strict: Option<bool>) -> Option<String
     judged(contact::normalize_handle(handle?), strict)
 }
 
-/// `longest` is in characters, for there is no line that long; 0 for any.
 #[pg_extern(sql = false)]
 fn clean_line(value: &str, field: &str, longest: i32) -> Option<String> {
+    line(value, field, usize::try_from(longest).unwrap_or(0)).map(Cow::into_owned)
+}
+
+/// `longest` is in characters, for there is no line that long; 0 for any.
+pub fn line<'a>(value: &'a str, field: &str, longest: usize) -> Option<Cow<'a, str>> {
     let line = contact::clean_line(value)?;
-    let longest = usize::try_from(longest).unwrap_or(0);
     if longest > 0 && line.len() > longest && line.chars().count() > longest {
         raise(
             PgSqlErrorCode::ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
@@ -33,7 +38,15 @@ fn clean_line(value: &str, field: &str, longest: i32) -> Option<String> {
             Some("Shorten it, or put it where long text belongs.".into()),
         );
     }
-    Some(line.into_owned())
+    Some(line)
+}
+
+pub fn number(phone: &str, country: Option<&str>) -> Option<String> {
+    spelling(contact::normalize_phone(phone, country)).map(|phone| phone.number)
+}
+
+pub fn spelling<T>(result: Result<Option<T>, ContactError>) -> Option<T> {
+    judged(result, Some(true))
 }
 
 fn judged<T>(result: Result<Option<T>, ContactError>, strict: Option<bool>) -> Option<T> {

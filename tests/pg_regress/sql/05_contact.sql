@@ -29,3 +29,44 @@ set role contact_anybody;
 select frontdesk.normalize_email('A@B.de'), frontdesk.clean_line(' a ');
 reset role;
 drop role contact_anybody;
+
+-- A trigger for any table.
+create table client (id int, gone int, email text, "Phone" varchar(40), mobile text, instagram text, name text, city text);
+alter table client drop column gone;
+create trigger normalize before insert or update on client for each row execute function
+  frontdesk.normalize_row('email', 'email', 'Phone', 'phone ES', 'mobile', 'international', 'instagram', 'handle', 'name', 'line', 'city', 'line 10');
+insert into client values (1, ' Ana <Ana@Example.com>', '612 34 56 78', '+34 (612) 345-678', '@Ana', E' Ana\n García ', ' Jaén '), (2, '', null, '612 x3', ' ', ' ', null);
+select * from client order by id;
+insert into client (email) values ('ana@example');
+insert into client ("Phone") values ('1234');
+insert into client (mobile) values ('+1234');
+insert into client (instagram) values ('not a name');
+insert into client (city) values ('longer than it may be');
+update client set email = 'BOB@EXAMPLE.COM' where id = 1 returning email, "Phone";
+-- Columns that are named otherwise since, or exchanged.
+alter table client rename city to town;
+insert into client (email) values ('a@example.com');
+alter table client rename town to city;
+alter table client rename email to name2;
+alter table client rename name to email;
+alter table client rename name2 to name;
+insert into client (id, email, name) values (3, 'EVE@EXAMPLE.COM', ' Eve ');
+select email, name from client where id = 3;
+alter table client alter email type bigint using null;
+insert into client (email) values (8);
+alter table client alter email type text using null;
+-- What is wrong with a trigger is said by the first row.
+create function pg_temp.try(arguments text) returns void language plpgsql as $$
+begin
+  execute format('create or replace trigger normalize before insert on client for each row execute function frontdesk.normalize_row(%s)', arguments);
+  insert into client (id) values (4);
+end $$;
+select pg_temp.try('''email''');
+select pg_temp.try('''nothing'', ''email''');
+select pg_temp.try('''id'', ''line''');
+select pg_temp.try('''email'', ''mail''');
+select pg_temp.try('''email'', ''line -1''');
+select pg_temp.try('''email'', ''phone Spain''');
+select pg_temp.try('');
+create trigger late after insert on client for each row execute function frontdesk.normalize_row('email', 'email');
+insert into client (id) values (5);
