@@ -27,5 +27,5 @@ comment on function frontdesk.clean_line(text, text, int) is
 create or replace function frontdesk.normalize_row() returns trigger
 language c as 'MODULE_PATHNAME', 'frontdesk_normalize_row';
 comment on function frontdesk.normalize_row() is
-  'trigger: before insert or update, for each row; arguments are pairs of a column of type text and a kind: email, phone (with +), phone MX (the country of numbers without +), '
+  'for a trigger before insert or update, for each row, that keeps columns in one spelling; its arguments are pairs of a column of type text and a kind: email, phone (with +), phone MX (the country of numbers without +), '
   'international (numbers with +; others stay as they are), handle, line, line 200 (characters at the most). What cannot be one is an error of SQLSTATE 22023 that says why';

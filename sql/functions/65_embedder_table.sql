@@ -33,7 +33,7 @@ begin
   return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], null));
 end
 $$;
-comment on function frontdesk.embed_reset() is 'trigger, made by embed_table(): what changed has no embedding any more';
+comment on function frontdesk.embed_reset() is 'trigger: made by embed_table(): what changed has no embedding any more';
 
 create or replace function frontdesk.embed_wake() returns trigger
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -46,7 +46,7 @@ begin
   return null;
 end
 $$;
-comment on function frontdesk.embed_wake() is 'trigger, made by embed_table(): what came is embedded soon after commit';
+comment on function frontdesk.embed_wake() is 'trigger: made by embed_table(): what came is embedded soon after commit';
 
 create or replace function frontdesk.embed_run(source_id bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$

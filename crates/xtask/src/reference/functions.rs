@@ -59,8 +59,7 @@ pub fn text(cluster: &Cluster, rooms: &[Room]) -> Result<String> {
 impl Function {
     fn is_public_api(&self) -> bool {
         let comment = self.comment.as_deref().unwrap_or_default();
-        let is_trigger = matches!(self.result.as_str(), "trigger" | "event_trigger");
-        !is_trigger && !self.name.starts_with("engine_") && !INTERNAL.iter().any(|word| comment.starts_with(word))
+        !self.name.starts_with("engine_") && !INTERNAL.iter().any(|word| comment.starts_with(word))
     }
 
     fn entry(&self) -> String {
