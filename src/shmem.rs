@@ -59,6 +59,8 @@ pub struct Slot {
     pub jobs_changed: AtomicU32,
     /// When the earliest timer is due that the engine has not looked at, in microseconds; i64::MAX: there is none.
     pub next_timer: AtomicI64,
+    /// 1: a transaction with something for the engine may be prepared. Who never loaded this library can commit it.
+    pub prepared: AtomicU32,
 }
 
 impl Process {

@@ -65,6 +65,14 @@ fn tell(slot: &Slot, what: u32) {
     }
 }
 
+/// A transaction with something for the engine was prepared: from now on it looks by itself.
+pub fn is_prepared() {
+    if let Some(slot) = shmem::my_slot() {
+        slot.prepared.store(1, SeqCst);
+    }
+    now(false);
+}
+
 /// A prepared transaction was committed: which timers it set, and which jobs it changed, is known to nobody here.
 pub fn prepared() {
     if let Some(slot) = shmem::my_slot() {
@@ -87,6 +95,7 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
             }
         }
         pg_sys::XactEvent::XACT_EVENT_COMMIT if WAKE.get() == WORK => now(REBOOT.get()),
+        pg_sys::XactEvent::XACT_EVENT_PREPARE if WAKE.get() != 0 => is_prepared(),
         pg_sys::XactEvent::XACT_EVENT_COMMIT | pg_sys::XactEvent::XACT_EVENT_PREPARE => {}
         _ => return,
     }

@@ -17,14 +17,19 @@ stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
 $$;
 comment on function frontdesk.engine_cursors() is 'engine: how far the log was read';
 
-create or replace function frontdesk.engine_window(out snapshot text, out at timestamptz, out config_version bigint, out prepared boolean)
+create or replace function frontdesk.engine_window(out snapshot text, out at timestamptz, out config_version bigint)
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select pg_current_snapshot()::text, clock_timestamp(), i.config_version,
-    current_setting('max_prepared_transactions')::int > 0
+  select pg_current_snapshot()::text, clock_timestamp(), i.config_version
   from frontdesk.installation i
 $$;
 comment on function frontdesk.engine_window() is
   'engine: the snapshot that ends the next window, with the version of the configuration that was committed in it';
+
+create or replace function frontdesk.engine_prepared() returns boolean
+volatile language sql set search_path = pg_catalog, pg_temp as $$
+  select exists (select from pg_prepared_xacts p where p.database = current_database())
+$$;
+comment on function frontdesk.engine_prepared() is 'engine: are there transactions that a session can commit without telling';
 
 create or replace function frontdesk.engine_read(
   last_snapshot text, current_snapshot text, after_xid xid8, after_id bigint, since timestamptz, max_rows int)

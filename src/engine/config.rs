@@ -1,6 +1,7 @@
 //! The configuration: read when its version changed, before anything is routed that was committed after the change.
 
 use std::rc::Rc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Instant;
 
 use super::desk::Desk;
@@ -15,12 +16,13 @@ use super::verbs;
 impl Desk {
     /// Looks at the version of the configuration, and at the log: takes the snapshot that ends the next window.
     pub fn refresh(&mut self) -> Result<(), Failure> {
+        // First: what is prepared no more is seen by the snapshot that follows.
+        self.look_for_prepared()?;
         let Some(window) = transaction(verbs::window)? else { return Ok(()) };
         self.news = false;
         if window.config_version != self.config_version {
             self.reload()?;
         }
-        self.poll = window.prepared;
         self.polled_at = Instant::now();
         if self.running
             && self.main.mark.current.is_none()
@@ -30,6 +32,22 @@ impl Desk {
             self.main.mark.begin(Rc::new(snapshot), window.at, previous);
             self.pace.look(Instant::now());
             self.dirty = false;
+        }
+        Ok(())
+    }
+
+    /// As long as there are prepared transactions the log, the jobs and the timers are looked at now and then.
+    fn look_for_prepared(&mut self) -> Result<(), Failure> {
+        let before = self.timetable.polls;
+        if self.slot.prepared.swap(0, SeqCst) != 0 {
+            let there = transaction(verbs::prepared);
+            if !matches!(there, Ok(false)) {
+                self.slot.prepared.store(1, SeqCst);
+            }
+            self.timetable.polls = there?;
+        }
+        if before && !self.timetable.polls {
+            self.timetable.look_again();
         }
         Ok(())
     }

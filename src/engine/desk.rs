@@ -67,8 +67,6 @@ pub struct Desk {
     pub dirty: bool,
     /// The queues have room for more of the log.
     pub room: bool,
-    /// Prepared transactions may commit without waking us.
-    pub poll: bool,
     pub outcomes: Outcomes,
     /// When an endpoint can go on that must wait now; microseconds.
     pub next_gate: i64,
@@ -141,7 +139,6 @@ impl Desk {
             news: true,
             dirty: true,
             room: true,
-            poll: false,
             outcomes: Outcomes::default(),
             next_gate: i64::MAX,
             polled_at: Instant::now(),
@@ -294,7 +291,7 @@ impl Desk {
     /// Can a transaction that was under way be committed without our being woken? A session that never loaded this
     /// library can do that to a prepared one.
     fn polls(&self) -> bool {
-        self.poll && self.running && self.main.mark.last.has_in_progress()
+        self.timetable.polls && self.running && self.main.mark.last.has_in_progress()
     }
 
     fn boot(&mut self) -> Result<bool, Failure> {
@@ -309,6 +306,7 @@ impl Desk {
             return Ok(false);
         }
         self.identify(&boot);
+        self.slot.prepared.store(1, SeqCst);
         let now = Snapshot::parse(&window.snapshot).map(Rc::new);
         for cursor in cursors {
             let (Some(last), Some(now)) = (Snapshot::parse(&cursor.last), &now) else { continue };

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use pgrx::prelude::*;
 
 use super::clock;
+use super::timetable::LOOK_AGAIN;
 use super::transaction::{Failure, transaction};
 use super::verbs::schedule as verbs;
 use crate::guc;
@@ -18,8 +19,6 @@ use crate::shmem::Slot;
 use job::{Job, Overlap};
 use run::Run;
 
-/// Changes that nobody announced (a prepared transaction) are found after this time.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// Without a free worker slot.
 const TRY_AGAIN: Duration = Duration::from_millis(20);
 
@@ -32,7 +31,7 @@ pub struct Scheduler {
     runs: Vec<Run>,
     /// Whose command succeeded, and who wait a moment for another.
     idle: Vec<Worker>,
-    looked_at: Option<Instant>,
+    pub looked_at: Option<Instant>,
     version: String,
     recovered: bool,
     complained: bool,
@@ -50,7 +49,7 @@ struct Wanted {
 
 impl Scheduler {
     /// One turn. `allowed`: runs may begin.
-    pub fn turn(&mut self, slot: &Slot, allowed: bool) -> Result<(), Failure> {
+    pub fn turn(&mut self, slot: &Slot, allowed: bool, polls: bool) -> Result<(), Failure> {
         self.collect()?;
         self.idle.retain(Worker::is_there);
         if !allowed {
@@ -67,7 +66,7 @@ impl Scheduler {
                 self.looked_at = None;
                 return Err(failure);
             }
-        } else if self.looked_at.is_some_and(|at| at.elapsed() >= LOOK_AGAIN) {
+        } else if polls && self.looked_at.is_some_and(|at| at.elapsed() >= LOOK_AGAIN) {
             self.looked_at = Some(Instant::now());
             if transaction(verbs::version)? != self.version {
                 self.reload()?;
@@ -79,11 +78,11 @@ impl Scheduler {
     }
 
     /// How long nothing is to be done; None: until something happens.
-    pub fn limit(&self, now: i64) -> Option<Duration> {
+    pub fn limit(&self, now: i64, polls: bool) -> Option<Duration> {
         let next = self.due.first().map(|(at, _)| Duration::from_micros(at.saturating_sub(now).max(0) as u64));
         let unstarted = self.runs.iter().any(|run| run.worker.is_none()).then_some(TRY_AGAIN);
         let deadline = self.runs.iter().filter_map(Run::deadline).min();
-        let look = self.looked_at.filter(|_| !self.jobs.is_empty()).map(|at| LOOK_AGAIN.saturating_sub(at.elapsed()));
+        let look = self.looked_at.filter(|_| polls).map(|at| LOOK_AGAIN.saturating_sub(at.elapsed()));
         [next, unstarted, deadline, look].into_iter().flatten().min()
     }
 

@@ -4,29 +4,27 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use super::clock;
+use super::timetable::LOOK_AGAIN;
 use super::transaction::{Failure, transaction};
 use super::verbs::schedule as verbs;
 use crate::shmem::Slot;
 
 const BATCH: i32 = 1000;
-/// Timers that nobody announced (of a prepared transaction, committed by a session that never loaded this library) are
-/// found after this time.
-const LOOK_AGAIN: Duration = Duration::from_secs(6 * 3600);
 
 #[derive(Default)]
 pub struct Timers {
-    looked_at: Option<Instant>,
+    pub looked_at: Option<Instant>,
 }
 
 impl Timers {
-    pub fn turn(&mut self, slot: &Slot, allowed: bool) -> Result<(), Failure> {
+    pub fn turn(&mut self, slot: &Slot, allowed: bool, polls: bool) -> Result<(), Failure> {
         if !allowed {
             self.looked_at = None;
             return Ok(());
         }
         let now = clock::now();
         let due = slot.next_timer.load(SeqCst) <= now;
-        if !due && self.looked_at.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
+        if !due && self.looked_at.is_some_and(|at| !polls || at.elapsed() < LOOK_AGAIN) {
             return Ok(());
         }
         // What is set from here on is not lost: it lowers the moment again, and wakes this process.
@@ -44,10 +42,10 @@ impl Timers {
     }
 
     /// How long nothing is to be done.
-    pub fn limit(&self, slot: &Slot, now: i64) -> Option<Duration> {
+    pub fn limit(&self, slot: &Slot, now: i64, polls: bool) -> Option<Duration> {
         let next = slot.next_timer.load(SeqCst);
         let until = (next != i64::MAX).then(|| Duration::from_micros(next.saturating_sub(now).max(0) as u64));
-        let look = self.looked_at.map(|at| LOOK_AGAIN.saturating_sub(at.elapsed()));
+        let look = self.looked_at.filter(|_| polls).map(|at| LOOK_AGAIN.saturating_sub(at.elapsed()));
         [until, look].into_iter().flatten().min()
     }
 }

@@ -10,6 +10,8 @@ use crate::shmem::Slot;
 
 /// No wait is longer: the time of day may have been set, or the machine have slept, meanwhile.
 const LONGEST: Duration = Duration::from_secs(60);
+/// What nobody announces is found after this time.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// After a transaction failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -17,16 +19,25 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Timetable {
     pub jobs: Scheduler,
     timers: Timers,
+    /// There are prepared transactions, which a session that never loaded this library can commit.
+    pub polls: bool,
     not_before: Option<Instant>,
 }
 
 impl Timetable {
+    /// Everything is looked at in the next turn.
+    pub fn look_again(&mut self) {
+        self.jobs.looked_at = None;
+        self.timers.looked_at = None;
+    }
+
     /// One turn; the failure is to be complained about.
     pub fn turn(&mut self, slot: &Slot, allowed: bool) -> Option<Failure> {
         if self.not_before.is_some_and(|moment| moment > Instant::now()) {
             return None;
         }
-        let failure = self.jobs.turn(slot, allowed).err().or(self.timers.turn(slot, allowed).err());
+        let failure =
+            self.jobs.turn(slot, allowed, self.polls).err().or(self.timers.turn(slot, allowed, self.polls).err());
         self.not_before = failure.as_ref().map(|_| Instant::now() + PAUSE);
         failure
     }
@@ -40,7 +51,8 @@ impl Timetable {
             return None;
         }
         let now = clock::now();
-        let limit = [self.jobs.limit(now), self.timers.limit(slot, now)].into_iter().flatten().min();
+        let limit =
+            [self.jobs.limit(now, self.polls), self.timers.limit(slot, now, self.polls)].into_iter().flatten().min();
         limit.map(|limit| limit.min(LONGEST))
     }
 }

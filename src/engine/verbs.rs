@@ -63,7 +63,6 @@ pub struct Window {
     pub snapshot: String,
     pub at: i64,
     pub config_version: i64,
-    pub prepared: bool,
 }
 
 /// Asked of the catalog, because without the extension there is no function to ask.
@@ -75,12 +74,12 @@ pub fn is_installed() -> SpiResult<bool> {
 pub fn window(session: &mut Session) -> SpiResult<Option<Window>> {
     let mut rows = session.call("engine_window", &[])?;
     let Some(row) = rows.next() else { return Ok(None) };
-    Ok(Some(Window {
-        snapshot: text(&row, 1)?,
-        at: time(&row, 2)?,
-        config_version: number(&row, 3)?,
-        prepared: row.get(4)?.unwrap_or(false),
-    }))
+    Ok(Some(Window { snapshot: text(&row, 1)?, at: time(&row, 2)?, config_version: number(&row, 3)? }))
+}
+
+pub fn prepared(session: &mut Session) -> SpiResult<bool> {
+    let row = session.call("engine_prepared", &[])?.next();
+    Ok(row.map(|row| row.get(1)).transpose()?.flatten().unwrap_or(false))
 }
 
 /// The endpoints' settings as JSON.

@@ -45,8 +45,10 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
     match event {
         pg_sys::XactEvent::XACT_EVENT_COMMIT => {}
         pg_sys::XactEvent::XACT_EVENT_ABORT | pg_sys::XactEvent::XACT_EVENT_PREPARE => {
-            JOBS.set(false);
-            TIMER.set(i64::MAX);
+            let told = JOBS.replace(false) | (TIMER.replace(i64::MAX) != i64::MAX);
+            if told && event == pg_sys::XactEvent::XACT_EVENT_PREPARE {
+                wake::is_prepared();
+            }
             return;
         }
         _ => return,

@@ -54,11 +54,17 @@ fn without_preload_a_prepared_transaction_that_is_committed_wakes_nobody_and_is_
     let desk = Desk::with_leads_on(&server);
     desk.endpoint("crm", "/ok", "");
     desk.fence("/ok");
-    desk.run("begin; insert into lead values (1, 'prepared'); prepare transaction 'p'");
+    desk.run(
+        "begin;
+         insert into lead values (1, 'prepared');
+         select frontdesk.schedule_once(clock_timestamp(), 'create table done ()');
+         prepare transaction 'p'",
+    );
     desk.fence("/ok");
     // This session never loads the library, so that the engine hears nothing.
     desk.session().batch_execute("commit prepared 'p'").unwrap();
     wait_until("it came", || desk.types("/ok") == ["lead.created"]);
+    desk.wait("to_regclass('done') is not null");
 }
 
 #[test]
