@@ -165,7 +165,7 @@ unsafe fn record(watch: &Watch, op: char, row: Row, old: Option<Row>) {
     unsafe {
         if let Some(old) = &old
             && !watch.columns.is_empty()
-            && watch.columns.iter().all(|column| row.same(old, *column))
+            && row.same_in(old, &watch.columns)
         {
             return;
         }

@@ -16,7 +16,7 @@ use super::wait::flush;
 type Pairs = HashSet<(i64, i64)>;
 
 /// Events read at once.
-const BATCH: i32 = 500;
+const BATCH: i32 = 200;
 /// Events of an ordered endpoint's window whose ids are held in memory, 24 bytes each.
 const LIST: i32 = 1_000_000;
 
