@@ -215,7 +215,7 @@ begin
     catch_up = coalesce(catch_up, j.catch_up), active = coalesce(active, j.active)
   where j.id = id;
   if not found then
-    raise exception using errcode = 'undefined_object', message = format('job %s does not exist', id),
+    raise exception using errcode = 'undefined_object', message = format('job %s does not exist', coalesce(id::text, 'null')),
       hint = 'See frontdesk.list_scheduled_jobs().';
   end if;
 end
@@ -244,7 +244,7 @@ create or replace function frontdesk.cancel_run(run_id bigint) returns boolean
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
   if not exists (select from frontdesk.job_run r where r.id = run_id) then
-    raise exception using errcode = 'undefined_object', message = format('run %s does not exist', run_id),
+    raise exception using errcode = 'undefined_object', message = format('run %s does not exist', coalesce(run_id::text, 'null')),
       hint = 'See frontdesk.get_job_history().';
   end if;
   update frontdesk.job_run r set status = 'cancelled', finished_at = frontdesk.now(), message = 'cancelled before it began'

@@ -52,7 +52,7 @@ begin
   select * into j from frontdesk.jobs v where v.id = frontdesk.job_id(explain_job.name);
   select * into engine from frontdesk.engine_state();
   lines := array[format('job "%s" runs %s as %s', j.name,
-    coalesce(format('by "%s" in %s', j.schedule, j.timezone), 'once at ' || j.run_at), j.owner)];
+    case when j.schedule is null then 'once at ' || j.run_at else format('by "%s" in %s', j.schedule, j.timezone) end, j.owner)];
   if engine.state <> 'running' then
     lines := lines || format('nothing runs: the engine is %s%s', engine.state, coalesce(' (' || engine.reason || ')', ''));
   end if;

@@ -215,7 +215,7 @@ impl Desk {
         }
         self.dirty |= self.polls() && self.polled_at.elapsed() >= POLL_INTERVAL;
         self.collect();
-        if self.running {
+        if self.running && !self.is_leaving() {
             // First of all the network has work again, then what came back is written.
             self.dispatch();
         }
@@ -223,7 +223,7 @@ impl Desk {
         if self.news || self.dirty && self.main.mark.current.is_none() || self.config_version < 0 {
             self.refresh()?;
         }
-        if self.stopped || launcher::asked_to_leave() {
+        if self.is_leaving() {
             return self.finish();
         }
         if self.running {

@@ -14,6 +14,10 @@ const AFTER_STOP: Duration = Duration::from_secs(5);
 const AFTER_SIGNAL: Duration = Duration::from_secs(1);
 
 impl Desk {
+    pub fn is_leaving(&self) -> bool {
+        self.stopped || asked_to_leave()
+    }
+
     /// Waits a moment for the answers to what is in flight, and writes them down: what is known to have been received is not
     /// sent again. None: that is done.
     pub fn finish(&mut self) -> Result<Option<Option<Duration>>, Failure> {

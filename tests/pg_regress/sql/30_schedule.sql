@@ -39,6 +39,7 @@ select frontdesk.run_job('x');
 select frontdesk.explain_job('x');
 select frontdesk.alter_job(99, active => false);
 select frontdesk.cancel_run(99);
+select frontdesk.cancel_run(null);
 select frontdesk.unschedule('x'), frontdesk.unschedule(99);
 
 -- A job of the same name is replaced. Its objects need not exist yet.
@@ -148,3 +149,5 @@ select frontdesk.unschedule(name) from frontdesk.jobs order by name;
 reset role;
 drop owned by desk_clerk;
 drop role desk_clerk, desk_guest;
+select frontdesk.schedule_once('2100-01-01', 'select 1', 'only once') > 0 as scheduled;
+select frontdesk.explain_job('only once') like 'job "only once" runs once at 2100-01-01 %' as says_when;

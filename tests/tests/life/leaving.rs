@@ -26,6 +26,22 @@ fn what_is_in_flight_at_a_restart_is_awaited_and_not_sent_again() {
 }
 
 #[test]
+fn a_restart_amid_a_backlog_repeats_nothing() {
+    let server = Server::preloaded(&[]);
+    let desk = Desk::with_leads_on(&server);
+    desk.endpoint("crm", "/delay/20", "");
+    desk.run("insert into lead select n, 'Ada' from generate_series(1, 3000) n");
+    for restarts in 1..=2 {
+        wait_until("it is in the middle of it", || desk.stats("/delay/20").accepted_ids > restarts * 500);
+        server.restart().unwrap();
+        desk.reconnect();
+    }
+    wait_until("all came", || desk.stats("/delay/20").accepted_ids == 3000);
+    assert_eq!(desk.stats("/delay/20").repeats, 0);
+    desk.wait("(select count(distinct event_id) = 3000 from frontdesk.attempt where succeeded)");
+}
+
+#[test]
 fn neither_a_receiver_that_hangs_nor_a_locked_table_keeps_an_engine_from_ending() {
     let server = Server::preloaded(&[]);
     let desk = Desk::with_leads_on(&server);
