@@ -41,6 +41,17 @@ pub unsafe extern "C-unwind" fn frontdesk_normalize_row(fcinfo: pg_sys::Function
             let Some(datum) = values[rule.column as usize - 1] else { continue };
             let Some(text) = <&str>::from_datum(datum, false) else { continue };
             let normal = rule.normal(text);
+            if let (Some(normal), Some(longest)) = (&normal, row.longest(rule.column))
+                && normal.chars().count() > longest
+            {
+                // As an assignment to the column says it.
+                raise(
+                    PgSqlErrorCode::ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
+                    format!("value too long for type character varying({longest})"),
+                    Some(format!("Normalized, {} is \"{normal}\".", rule.said[0])),
+                    None,
+                );
+            }
             if normal.as_deref() != Some(text) {
                 changes.push((rule.column, normal.and_then(|text| text.into_datum())));
             }

@@ -161,6 +161,15 @@ impl Row {
         }
     }
 
+    /// How many characters there may be in a column of type varchar(n).
+    pub unsafe fn longest(&self, column: i16) -> Option<usize> {
+        // SAFETY: as promised by the caller.
+        let attribute = unsafe { self.attribute(column) };
+        let header = pg_sys::VARHDRSZ as i32;
+        (attribute.atttypid == pg_sys::VARCHAROID && attribute.atttypmod >= header)
+            .then(|| (attribute.atttypmod - header) as usize)
+    }
+
     pub unsafe fn type_of(&self, column: i16) -> pg_sys::Oid {
         // SAFETY: as promised by the caller.
         unsafe { self.attribute(column).atttypid }

@@ -226,6 +226,7 @@ impl Desk {
         if self.is_leaving() {
             return self.finish();
         }
+        self.leaving_since = None;
         if self.running {
             self.read()?;
             self.load_retries()?;

@@ -55,6 +55,9 @@ select email, name from client where id = 3;
 alter table client alter email type bigint using null;
 insert into client (email) values (8);
 alter table client alter email type text using null;
+-- A number with its country code can be longer than its column.
+alter table client alter "Phone" type varchar(9) using null;
+insert into client ("Phone") values ('612345678');
 -- What is wrong with a trigger is said by the first row.
 create function pg_temp.try(arguments text) returns void language plpgsql as $$
 begin
