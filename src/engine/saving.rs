@@ -52,8 +52,6 @@ impl Desk {
             || self.lanes.values().any(|lane| lane.to_save().is_some() || lane.closing && lane.is_idle())
     }
 
-    /// Shows itself in shared memory.
-    /// Tells everybody where it stands; returns how many deliveries wait in memory.
     /// Whether something was committed that is to be looked at now.
     pub fn is_told(&self) -> bool {
         let pending = self.slot.pending.load(SeqCst);
@@ -66,6 +64,7 @@ impl Desk {
         self.in_flight.is_empty() && self.endpoints.keys().all(|endpoint| *endpoint <= 0)
     }
 
+    /// Shows in shared memory where it stands; returns how many deliveries wait in memory.
     pub fn publish(&self) -> u64 {
         self.slot.in_flight.store((self.in_flight.len() + self.outcomes.unwritten()) as u64, SeqCst);
         let idle = self.running
