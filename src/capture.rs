@@ -151,7 +151,7 @@ pub unsafe extern "C-unwind" fn frontdesk_record_event(fcinfo: pg_sys::FunctionC
             old_record: None,
         });
         if matches!(op, 'H' | 'S') || target.is_some() {
-            wake::at_commit();
+            wake::for_requests_at_commit();
         } else {
             wake::for_events_at_commit();
         }

@@ -16,8 +16,10 @@ pub const UNWANTED: u32 = 2;
 
 /// Events, which only endpoints wait for.
 pub const EVENTS: u32 = 1;
-/// Anything else, which is looked at at once.
-pub const WORK: u32 = 2;
+/// Events that are looked at at once, whether there is an endpoint or not.
+pub const REQUESTS: u32 = 2;
+/// Anything: besides events, the configuration and the retry table are looked at.
+pub const WORK: u32 = 3;
 
 #[repr(C)]
 pub struct Shared {
@@ -39,7 +41,7 @@ pub struct Slot {
     /// Oid of the database; 0: free.
     pub database: AtomicU32,
     pub wanted: AtomicU32,
-    /// What was committed that the engine has not looked at: nothing, EVENTS or WORK.
+    /// What was committed that the engine has not looked at: nothing, EVENTS, REQUESTS or WORK.
     pub pending: AtomicU32,
     /// 1: there is no endpoint. The first event wakes the engine, and more may come before it looks at them.
     pub unheard: AtomicU32,

@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use pgrx::{pg_guard, pg_sys};
 
-use crate::shmem::{EVENTS, Slot, WORK};
+use crate::shmem::{EVENTS, REQUESTS, Slot, WORK};
 use crate::{capture, launcher, shmem};
 
 thread_local! {
-    /// 0, EVENTS or WORK.
+    /// 0, EVENTS, REQUESTS or WORK.
     static WAKE: Cell<u32> = const { Cell::new(0) };
     static REBOOT: Cell<bool> = const { Cell::new(false) };
 }
@@ -28,6 +28,11 @@ pub fn at_commit() {
 /// The same for events: without an endpoint nobody is in a hurry for them.
 pub fn for_events_at_commit() {
     register(EVENTS);
+}
+
+/// The same for events that are not for endpoints alone.
+pub fn for_requests_at_commit() {
+    register(REQUESTS);
 }
 
 fn register(what: u32) {
@@ -89,12 +94,12 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
             return capture::close();
         }
         pg_sys::XactEvent::XACT_EVENT_ABORT => capture::forget(),
-        pg_sys::XactEvent::XACT_EVENT_COMMIT if WAKE.get() == EVENTS => {
+        pg_sys::XactEvent::XACT_EVENT_COMMIT if WAKE.get() == WORK => now(REBOOT.get()),
+        pg_sys::XactEvent::XACT_EVENT_COMMIT if WAKE.get() != 0 => {
             if let Some(slot) = shmem::my_slot() {
-                tell(slot, EVENTS);
+                tell(slot, WAKE.get());
             }
         }
-        pg_sys::XactEvent::XACT_EVENT_COMMIT if WAKE.get() == WORK => now(REBOOT.get()),
         pg_sys::XactEvent::XACT_EVENT_PREPARE if WAKE.get() != 0 => is_prepared(),
         pg_sys::XactEvent::XACT_EVENT_COMMIT | pg_sys::XactEvent::XACT_EVENT_PREPARE => {}
         _ => return,

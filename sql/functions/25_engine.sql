@@ -18,9 +18,11 @@ $$;
 comment on function frontdesk.engine_cursors() is 'engine: how far the log was read';
 
 create or replace function frontdesk.engine_window(out snapshot text, out at timestamptz, out config_version bigint)
-stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select pg_current_snapshot()::text, clock_timestamp(), i.config_version
-  from frontdesk.installation i
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  select pg_current_snapshot()::text, clock_timestamp(), i.config_version into snapshot, at, config_version
+  from frontdesk.installation i;
+end
 $$;
 comment on function frontdesk.engine_window() is
   'engine: the snapshot that ends the next window, with the version of the configuration that was committed in it';

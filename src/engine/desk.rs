@@ -61,7 +61,7 @@ pub struct Desk {
     pub loaded: HashSet<(i64, i64)>,
     /// When the retry table is to be looked at; i64::MAX: it has nothing.
     pub next_due: i64,
-    /// Something was committed since the configuration was last looked at.
+    /// Something other than events was committed since the configuration was last looked at.
     pub news: bool,
     /// The log may have more than the present window.
     pub dirty: bool,
@@ -208,11 +208,7 @@ impl Desk {
             }
             self.reboot()?;
         }
-        if self.is_told() {
-            self.news = true;
-            self.dirty = true;
-            self.next_due = i64::MIN;
-        }
+        self.listen();
         self.dirty |= self.polls() && self.polled_at.elapsed() >= POLL_INTERVAL;
         self.collect();
         if self.running && !self.is_leaving() {

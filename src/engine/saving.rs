@@ -7,7 +7,7 @@ use super::desk::Desk;
 use super::lane::Mark;
 use super::transaction::{Failure, transaction};
 use super::verbs;
-use crate::shmem::EVENTS;
+use crate::shmem::{EVENTS, WORK};
 
 /// How long events may wait while there is no endpoint.
 pub const UNHEARD: Duration = Duration::from_secs(1);
@@ -52,11 +52,18 @@ impl Desk {
             || self.lanes.values().any(|lane| lane.to_save().is_some() || lane.closing && lane.is_idle())
     }
 
-    /// Whether something was committed that is to be looked at now.
-    pub fn is_told(&self) -> bool {
+    /// Takes notice of what was committed, when it is to be looked at now.
+    pub fn listen(&mut self) {
         let pending = self.slot.pending.load(SeqCst);
-        let later = pending == EVENTS && self.is_unheard() && self.polled_at.elapsed() < UNHEARD;
-        !later && self.slot.pending.swap(0, SeqCst) != 0
+        if pending == EVENTS && self.is_unheard() && self.polled_at.elapsed() < UNHEARD {
+            return;
+        }
+        let pending = self.slot.pending.swap(0, SeqCst);
+        self.dirty |= pending != 0;
+        if pending == WORK {
+            self.news = true;
+            self.next_due = i64::MIN;
+        }
     }
 
     /// Whether no endpoint waits for events.

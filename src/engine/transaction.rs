@@ -1,6 +1,6 @@
 //! A transaction of the engine: what goes wrong in it is a value, and it leaves nothing behind.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 
@@ -17,6 +17,7 @@ pub struct Failure(pub String);
 
 thread_local! {
     static STATEMENTS: RefCell<HashMap<&'static str, OwnedPreparedStatement>> = RefCell::default();
+    static EXTENSION: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
 }
 
 pub struct Session<'a, 'conn>(&'a mut SpiClient<'conn>);
@@ -60,6 +61,7 @@ impl<'conn> Session<'_, 'conn> {
 /// Forget what was prepared: the extension may have been dropped and made anew.
 pub fn forget_statements() {
     STATEMENTS.with_borrow_mut(HashMap::clear);
+    EXTENSION.set(pg_sys::InvalidOid);
 }
 
 pub fn transaction<T>(body: impl FnOnce(&mut Session) -> SpiResult<T>) -> Result<T, Failure> {
@@ -100,10 +102,12 @@ pub fn transaction<T>(body: impl FnOnce(&mut Session) -> SpiResult<T>) -> Result
 fn keep_extension() {
     // SAFETY: in a transaction.
     unsafe {
-        let extension = pg_sys::get_extension_oid(c"pg_frontdesk".as_ptr(), true);
-        if extension != pg_sys::InvalidOid {
+        if EXTENSION.get() == pg_sys::InvalidOid {
+            EXTENSION.set(pg_sys::get_extension_oid(c"pg_frontdesk".as_ptr(), true));
+        }
+        if EXTENSION.get() != pg_sys::InvalidOid {
             let share = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
-            pg_sys::LockDatabaseObject(pg_sys::ExtensionRelationId, extension, 0, share);
+            pg_sys::LockDatabaseObject(pg_sys::ExtensionRelationId, EXTENSION.get(), 0, share);
         }
     }
 }

@@ -131,11 +131,16 @@ pub fn connections(wanted: usize) -> usize {
     wanted.min(room).max(1)
 }
 
+/// Transactions that share an entry for the WAL position in the commit log: CLOG_XACTS_PER_LSN_GROUP.
+const GROUP: u64 = 32;
+
 /// What was just read is on disk before it leaves: of transactions that committed asynchronously, the WAL is flushed.
 pub fn flush(xids: impl Iterator<Item = u64>) {
+    let mut group = None;
     // SAFETY: look-ups of the commit's WAL position in the commit log, for transactions that committed.
     unsafe {
         let last = xids
+            .filter(|xid| group.replace(xid / GROUP) != Some(xid / GROUP))
             .map(|xid| {
                 let mut lsn = 0;
                 pg_sys::TransactionIdGetStatus(pg_sys::TransactionId::from(xid as u32), &mut lsn);
