@@ -56,23 +56,30 @@ create table if not exists crm.agents (
 comment on table crm.agents is 'who answers: an AI agent, or a person';
 
 create or replace function crm.current_user_id() returns text
-stable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
-  select coalesce(nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb->>'sub', ''),
-                  nullif(current_setting('frontdesk.user_id', true), ''))
+stable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  return coalesce(nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb->>'sub', ''),
+                  nullif(current_setting('frontdesk.user_id', true), ''));
+end
 $$;
 comment on function crm.current_user_id() is
   'the application''s user: the claim "sub" of request.jwt.claims (PostgREST, Supabase), else the setting frontdesk.user_id; null: nobody';
 
 create or replace function crm.my_accounts(to_write boolean = false) returns setof uuid
-stable language sql security definer set search_path = pg_catalog, pg_temp as $$
+stable language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return query
   select m.account_id from crm.account_members m join crm.member_roles r on r.name = m.role
-  where m.user_id = crm.current_user_id() and (r.may_write or not to_write)
+  where m.user_id = crm.current_user_id() and (r.may_write or not to_write);
+end
 $$;
 comment on function crm.my_accounts(boolean) is 'the accounts of the current user; to_write: those whose rows the user may change. The policies ask this once per statement';
 
 create or replace function crm.has_account_access(account uuid) returns boolean
-stable language sql set search_path = pg_catalog, pg_temp as $$
-  select account in (select crm.my_accounts())
+stable language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  return account in (select crm.my_accounts());
+end
 $$;
 comment on function crm.has_account_access(uuid) is 'whether the current user is a member of this account';
 

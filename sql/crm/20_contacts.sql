@@ -1,8 +1,10 @@
 -- Room 20, contacts: the address book, one row for a person, and how a person is found again.
 
 create or replace function crm.current_actor() returns text
-stable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
-  select coalesce(nullif(current_setting('crm.actor', true), ''), crm.current_user_id(), 'role ' || session_user)
+stable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  return coalesce(nullif(current_setting('crm.actor', true), ''), crm.current_user_id(), 'role ' || session_user);
+end
 $$;
 comment on function crm.current_actor() is
   'who is acting, as histories name him: the setting crm.actor (an AI agent, a job), else the application''s user, else the database role';

@@ -35,11 +35,14 @@ comment on function crm.check_search(@schema:vector@.vector, int, float8) is 'in
 
 create or replace function crm.nearest_in(source regclass, embedding @schema:vector@.vector, filter text, count int, forced text = null)
 returns table (place tid, similarity float8, way text)
-stable rows 10 language sql set search_path = pg_catalog, pg_temp as $$
+stable rows 10 language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  return query
   select n.place, 1 - n.distance, n.way
   from frontdesk.find_nearest(source, 'embedding', embedding, case when source = 'crm.documents'::regclass then 'd.is_active' end, filter,
-    crm.filter_is_indexed(filter), count, case when source = 'crm.documents'::regclass then '{id}' else '{document_id,id}'::text[] end,
-    coalesce(current_setting('hnsw.ef_search', true)::int, 40), forced) n
+    crm.filter_is_indexed(filter), nearest_in.count, case when source = 'crm.documents'::regclass then '{id}' else '{document_id,id}'::text[] end,
+    coalesce(current_setting('hnsw.ef_search', true)::int, 40), forced) n;
+end
 $$;
 comment on function crm.nearest_in(regclass, @schema:vector@.vector, text, int, text) is
   'internal: the nearest rows of crm.documents or crm.document_chunks; forced: index or exact';
@@ -75,15 +78,16 @@ end
 $$;
 comment on function crm.match_filtered(@schema:vector@.vector, text, int) is 'internal: the nearest documents and passages, count of each';
 
-create or replace function crm.match_by_index(embedding @schema:vector@.vector, count int)
+create or replace function crm.match_by_index(embedding @schema:vector@.vector, count int, effort int)
 returns table (id bigint, content text, title varchar, metadata jsonb, category varchar, similarity float8, attempt int)
 stable rows 5 language plpgsql set search_path = pg_catalog, pg_temp
 -- One plan, kept: the only one that does not sort is the one by the index.
-set plan_cache_mode = force_generic_plan set enable_sort = off set jit = off set hnsw.iterative_scan = strict_order set hnsw.ef_search = 64 as $$
+set plan_cache_mode = force_generic_plan set enable_sort = off set jit = off set hnsw.iterative_scan = strict_order set hnsw.ef_search = 40 as $$
 #variable_conflict use_column
 declare
   found int;
 begin
+  perform set_config('hnsw.ef_search', effort::text, true);
   return query
   select d.id, d.content, d.title, d.metadata, d.category, 1 - (d.embedding operator(@schema:vector@.<=>) match_by_index.embedding), 1
   from crm.documents d where d.is_active
@@ -94,19 +98,23 @@ begin
   end if;
 end
 $$;
-comment on function crm.match_by_index(@schema:vector@.vector, int) is
-  'internal: the nearest documents where crm.documents has a plain HNSW index and nothing is filtered; the last attempt counts';
+comment on function crm.match_by_index(@schema:vector@.vector, int, int) is
+  'internal: the nearest documents where crm.documents has a plain HNSW index and nothing is filtered; effort: hnsw.ef_search. The last attempt counts';
 
-create or replace function crm.has_plain_index(dimensions int) returns boolean
-stable language sql set search_path = pg_catalog, pg_temp as $$
-  select exists (
-    select from pg_attribute a
+create or replace function crm.plain_index_effort(dimensions int) returns int
+stable language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  return (
+    select min(case when c.reloptions && '{ef_construction=128}' then 40 else 64 end)
+    from pg_attribute a
     join pg_index i on i.indrelid = a.attrelid and i.indkey[0] = a.attnum and i.indisvalid and i.indpred is null
     join pg_class c on c.oid = i.indexrelid and c.relam = (select m.oid from pg_am m where m.amname = 'hnsw')
     join pg_opclass o on o.oid = i.indclass[0] and o.opcname = 'vector_cosine_ops'
-    where a.attrelid = 'crm.documents'::regclass and a.attname = 'embedding' and a.atttypmod = dimensions)
+    where a.attrelid = 'crm.documents'::regclass and a.attname = 'embedding' and a.atttypmod = dimensions);
+end
 $$;
-comment on function crm.has_plain_index(int) is 'internal: whether crm.documents has an HNSW index over all its vectors, which are of these dimensions';
+comment on function crm.plain_index_effort(int) is
+  'internal: the least hnsw.ef_search for an HNSW index over all vectors of crm.documents, which are of these dimensions: less for one as crm.vector_indexes() makes it; null without one';
 
 create or replace function crm.match_documents(
   query_embedding @schema:vector@.vector, match_threshold float8 = 0.78, match_count int = 5, filter_category varchar = null,
@@ -117,6 +125,7 @@ stable rows 5 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   filter text;
   floor float8 := coalesce(match_threshold, '-infinity');
+  effort int;
 begin
   if query_embedding is null then
     raise exception using errcode = 'null_value_not_allowed', message = 'query_embedding is null',
@@ -124,11 +133,14 @@ begin
   end if;
   perform crm.check_search(query_embedding, match_count, match_threshold);
   filter := crm.search_filter(filter_category, filter_metadata, account);
-  if filter is null and match_count <= 100 and coalesce(current_setting('hnsw.ef_search', true)::int, 40) <= 64
-     and pg_relation_size('crm.document_chunks') = 0 and not row_security_active('crm.documents') and crm.has_plain_index(@schema:vector@.vector_dims(query_embedding)) then
+  if filter is null and match_count <= 100 and pg_relation_size('crm.document_chunks') = 0 and not row_security_active('crm.documents') then
+    effort := crm.plain_index_effort(@schema:vector@.vector_dims(query_embedding));
+  end if;
+  if effort is not null then
+    effort := greatest(effort, coalesce(current_setting('hnsw.ef_search', true)::int, 40));
     return query
     select m.id, m.content, m.title, m.metadata, m.category, m.similarity
-    from (select m.*, max(m.attempt) over () as last from crm.match_by_index(query_embedding, match_count) m) m
+    from (select m.*, max(m.attempt) over () as last from crm.match_by_index(query_embedding, match_count, effort) m) m
     where m.attempt = m.last and m.similarity > floor order by m.similarity desc, m.id limit match_count;
   else
     return query

@@ -24,7 +24,7 @@ begin
       if index is null then
         select i.indexrelid::regclass into index from pg_index i where i.indrelid = t.source and i.indexrelid = to_regclass(format('crm.%I', name));
       end if;
-      definition := format('create index concurrently %I on %s using hnsw (%s) %s', name, t.source,
+      definition := format('create index concurrently %I on %s using hnsw (%s) with (ef_construction = 128) %s', name, t.source,
         case when dimensions > 4000 then '(@schema:vector@.subvector(embedding, 1, 4000)::@schema:vector@.halfvec(4000)) @schema:vector@.halfvec_cosine_ops'
              when dimensions > 2000 then format('(embedding::@schema:vector@.halfvec(%s)) @schema:vector@.halfvec_cosine_ops', dimensions)
              when t.typed is not null then 'embedding @schema:vector@.vector_cosine_ops'

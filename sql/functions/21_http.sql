@@ -36,40 +36,52 @@ comment on function frontdesk.http_request(text, text, bytea, jsonb, text, int) 
   'Any status is an answer, except 429, 502, 503 and 504, which like a failed connection are tried 3 more times (after 1, 5 and 30 s)';
 
 create or replace function frontdesk.http_json(method text, url text, body jsonb, headers jsonb, sign_with text, timeout_ms int) returns bigint
-language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select frontdesk.http_request(method, url, convert_to(body::text, 'UTF8'),
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  return frontdesk.http_request(method, url, convert_to(body::text, 'UTF8'),
     case when exists (select from jsonb_object_keys(coalesce(frontdesk.check_headers(headers), '{}')) k where lower(k) = 'content-type') then headers
-      else coalesce(headers, '{}') || '{"Content-Type": "application/json"}' end, sign_with, timeout_ms)
+      else coalesce(headers, '{}') || '{"Content-Type": "application/json"}' end, sign_with, timeout_ms);
+end
 $$;
 comment on function frontdesk.http_json(text, text, jsonb, jsonb, text, int) is 'internal: a request with a JSON body';
 
 create or replace function frontdesk.http_post(url text, body jsonb = '{}', headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
-language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select frontdesk.http_json('POST', url, body, headers, sign_with, timeout_ms)
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  return frontdesk.http_json('POST', url, body, headers, sign_with, timeout_ms);
+end
 $$;
 comment on function frontdesk.http_post(text, jsonb, jsonb, text, int) is 'asynchronous POST of a JSON body; returns the id for response() and await_response(). See http_request()';
 
 create or replace function frontdesk.http_put(url text, body jsonb = '{}', headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
-language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select frontdesk.http_json('PUT', url, body, headers, sign_with, timeout_ms)
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  return frontdesk.http_json('PUT', url, body, headers, sign_with, timeout_ms);
+end
 $$;
 comment on function frontdesk.http_put(text, jsonb, jsonb, text, int) is 'asynchronous PUT of a JSON body; see http_request()';
 
 create or replace function frontdesk.http_patch(url text, body jsonb = '{}', headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
-language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select frontdesk.http_json('PATCH', url, body, headers, sign_with, timeout_ms)
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  return frontdesk.http_json('PATCH', url, body, headers, sign_with, timeout_ms);
+end
 $$;
 comment on function frontdesk.http_patch(text, jsonb, jsonb, text, int) is 'asynchronous PATCH of a JSON body; see http_request()';
 
 create or replace function frontdesk.http_get(url text, headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
-language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select frontdesk.http_request('GET', url, null, headers, sign_with, timeout_ms)
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  return frontdesk.http_request('GET', url, null, headers, sign_with, timeout_ms);
+end
 $$;
 comment on function frontdesk.http_get(text, jsonb, text, int) is 'asynchronous GET; see http_request()';
 
 create or replace function frontdesk.http_delete(url text, headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
-language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select frontdesk.http_request('DELETE', url, null, headers, sign_with, timeout_ms)
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  return frontdesk.http_request('DELETE', url, null, headers, sign_with, timeout_ms);
+end
 $$;
 comment on function frontdesk.http_delete(text, jsonb, text, int) is 'asynchronous DELETE; see http_request()';
 

@@ -216,11 +216,13 @@ comment on function frontdesk.nearest_query(regclass, name, int, int, boolean, t
   'internal: the query that find_nearest() runs: $1 is the vector, $2 how many';
 
 create or replace function frontdesk.key_columns(source regclass) returns text[]
-stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select coalesce(
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  return coalesce(
     (select array_agg(quote_ident(a.attname) order by k.n)
      from pg_index i, unnest(i.indkey::int2[]) with ordinality k (attnum, n), pg_attribute a
-     where i.indrelid = source and i.indisprimary and a.attrelid = source and a.attnum = k.attnum), '{ctid}')
+     where i.indrelid = source and i.indisprimary and a.attrelid = source and a.attnum = k.attnum), '{ctid}');
+end
 $$;
 comment on function frontdesk.key_columns(regclass) is 'internal: the columns of the primary key, quoted; ctid without one';
 

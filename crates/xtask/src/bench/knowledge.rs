@@ -42,7 +42,8 @@ pub fn run(postgres: &Postgres, options: &[String]) -> Result<()> {
     table.row(&["comparing every row, p50", &format!("{} ms", exact.0), "-"]);
     eprintln!("    the index …");
     let started = Instant::now();
-    sql(&cluster, "create index documents_embedding_idx on crm.documents using hnsw (embedding vector_cosine_ops)")?;
+    let definition = "select definition from crm.vector_indexes() where source = 'crm.documents'::regclass";
+    sql(&cluster, &sql(&cluster, definition)?)?;
     table.row(&["building the HNSW index", &format!("{:.0} s", started.elapsed().as_secs_f64()), "-"]);
     sql(&cluster, "vacuum analyze crm.documents")?;
     unfiltered(&cluster, seed.0, &mut table)?;
@@ -57,11 +58,11 @@ pub fn run(postgres: &Postgres, options: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Beside the bare query with the effort that match_documents makes, and with the least one can ask for.
+/// Beside the bare query with the effort that match_documents makes of an index of ours (40) and of any other (64).
 fn unfiltered(cluster: &Cluster, seed: f64, table: &mut Table) -> Result<()> {
     let bare = format!("select {COLUMNS} from crm.documents order by embedding <=> $1 limit 5");
-    let mut at_64 = 0.0;
-    for breadth in [40, 64] {
+    let mut bare_time = 0.0;
+    for breadth in [64, 40] {
         // The planner would compare every row.
         let set = format!("set enable_sort = off; set hnsw.ef_search = {breadth};");
         let (time, _) = times(cluster, &set, &bare, 200)?;
@@ -71,7 +72,7 @@ fn unfiltered(cluster: &Cluster, seed: f64, table: &mut Table) -> Result<()> {
             &format!("{time} ms, recall@5 {recall}"),
             "-",
         ]);
-        at_64 = time;
+        bare_time = time;
     }
     let ours = "select * from crm.match_documents($1, 0, 5)";
     let (time, fewest) = p50(cluster, ours, 200)?;
@@ -79,8 +80,8 @@ fn unfiltered(cluster: &Cluster, seed: f64, table: &mut Table) -> Result<()> {
     table.row(&[
         "match_documents, p50",
         &format!(
-            "{time} ms: {:.2} × bare (64), {:.0} × the seed's; recall@5 {recall}, {fewest} rows",
-            time / at_64,
+            "{time} ms: {:.2} × bare (40), {:.0} × the seed's; recall@5 {recall}, {fewest} rows",
+            time / bare_time,
             seed / time
         ),
         "≤ 1.3 × bare, ≥ 150 × the seed's",

@@ -24,7 +24,10 @@ join bench.pool p on p.n = t.topic
 join lateral (select v from bench.pool where pool.n = 301 + (g.n * 17) % 3000) q on true
 join lateral (select v from bench.pool where pool.n = 301 + (g.n / 3000 * 7 + g.n * 13) % 3000) r on true;
 vacuum analyze crm.documents;
-create table bench.query as
+-- Vectors in their rows, as a client's parameter is: not to be fetched from elsewhere each time that they are looked at.
+create table bench.query (n bigint primary key, v vector, category text, words text);
+alter table bench.query alter v set storage plain;
+insert into bench.query
   select row_number() over (order by d.id) as n, l2_normalize(d.embedding + bench.scale(p.v, 0.02)) as v, d.category::text as category,
     (select string_agg(w, ' ') from (select w from unnest(string_to_array(d.content, ' ')) with ordinality u (w, i) where i between 10 and 13) s) as words
   from (select * from crm.documents order by hashint8(id) limit 200) d join bench.pool p on p.n = 301 + d.id % 3000;
