@@ -49,8 +49,8 @@ enum Command {
 impl Courier {
     /// Starts the thread. It inherits the caller's signal mask: block all signals around this call.
     ///
-    /// `ring` is called, from the new thread, when the list of receipts goes from empty to not empty, and when the thread
-    /// ends or breaks; it must not block.
+    /// `ring` is called, from the new thread, when there are receipts to drain (of those that come together once), and when
+    /// the thread ends or breaks; it must not block.
     pub fn spawn(config: Config, ring: impl Fn() + Send + 'static) -> io::Result<Courier> {
         Courier::spawn_with(config, Arc::new(SystemResolver), ring)
     }
@@ -61,7 +61,10 @@ impl Courier {
         resolver: Arc<dyn Resolve>,
         ring: impl Fn() + Send + 'static,
     ) -> io::Result<Courier> {
+        let inbox = Arc::new(Inbox::new(ring));
+        let idle = inbox.clone();
         let runtime = runtime::Builder::new_current_thread()
+            .on_thread_park(move || idle.tell(1))
             .enable_io()
             .enable_time()
             .max_blocking_threads(LOOKUP_THREADS)
@@ -70,7 +73,7 @@ impl Courier {
         let shared = Arc::new(Shared {
             pool: Pool::new(Settings::new(config)),
             directory: Directory::new(resolver),
-            inbox: Arc::new(Inbox::new(ring)),
+            inbox,
         });
         let (commands, receiver) = unbounded_channel();
         let inside = shared.clone();

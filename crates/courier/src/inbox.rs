@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -11,17 +11,27 @@ use tokio::time::Instant;
 use crate::failure::{Failure, FailureKind};
 use crate::message::{Receipt, Request, Response};
 
+/// With so many receipts the embedder is told, though more are about to come.
+const MANY: usize = 16;
+
 /// Longest timeout: more would overflow the clock.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) struct Inbox {
-    receipts: Mutex<Vec<Receipt>>,
-    /// called when the list goes from empty to not empty; behind a lock only because it need not be `Sync`
+    receipts: Mutex<Receipts>,
+    /// behind a lock only because it need not be `Sync`
     ring: Mutex<Box<dyn Fn() + Send>>,
     /// requests taken and not yet answered
     open: AtomicUsize,
     /// a task panicked: something is wrong in a way nobody foresaw
     broken: AtomicBool,
+}
+
+#[derive(Default)]
+struct Receipts {
+    list: Vec<Receipt>,
+    /// the embedder was told since it last looked
+    told: bool,
 }
 
 impl Inbox {
@@ -36,11 +46,12 @@ impl Inbox {
 
     /// Moves all receipts to the end of `into`.
     pub(crate) fn drain(&self, into: &mut Vec<Receipt>) {
-        let mut receipts = self.receipts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut receipts = self.lock();
+        receipts.told = false;
         match into.is_empty() {
             // swapping hands the caller's capacity back for the next round
-            true => std::mem::swap(&mut *receipts, into),
-            false => into.append(&mut receipts),
+            true => std::mem::swap(&mut receipts.list, into),
+            false => into.append(&mut receipts.list),
         }
     }
 
@@ -66,16 +77,28 @@ impl Inbox {
         }
     }
 
+    /// Receipts come in groups: the embedder is told of many, or when there is nothing else to do.
     fn put(&self, receipt: Receipt) {
-        let was_empty = {
-            let mut receipts = self.receipts.lock().unwrap_or_else(PoisonError::into_inner);
-            receipts.push(receipt);
-            receipts.len() == 1
-        };
+        self.lock().list.push(receipt);
         self.open.fetch_sub(1, Ordering::Relaxed);
-        if was_empty {
+        self.tell(MANY);
+    }
+
+    /// Rings when there are so many receipts that the embedder does not know of.
+    pub(crate) fn tell(&self, many: usize) {
+        let news = {
+            let mut receipts = self.lock();
+            let news = receipts.list.len() >= many && !receipts.told;
+            receipts.told |= news;
+            news
+        };
+        if news {
             self.ring();
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Receipts> {
+        self.receipts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
