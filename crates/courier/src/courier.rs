@@ -70,11 +70,8 @@ impl Courier {
             .max_blocking_threads(LOOKUP_THREADS)
             .thread_stack_size(LOOKUP_STACK)
             .build()?;
-        let shared = Arc::new(Shared {
-            pool: Pool::new(Settings::new(config)),
-            directory: Directory::new(resolver),
-            inbox,
-        });
+        let shared =
+            Arc::new(Shared { pool: Pool::new(Settings::new(config)), directory: Directory::new(resolver), inbox });
         let (commands, receiver) = unbounded_channel();
         let inside = shared.clone();
         let thread =
