@@ -27,10 +27,9 @@ mod verbs;
 mod wait;
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::atomic::Ordering::SeqCst;
 
-use courier::{Config, IpNet};
+use courier::Config;
 use pgrx::prelude::*;
 
 pub use shape::{Payload, Signature};
@@ -70,19 +69,9 @@ fn left(database: pg_sys::Oid) {
     }
 }
 
-/// What `frontdesk.allow_networks` allows besides public addresses; what is no network is left out.
-pub fn networks() -> Vec<IpNet> {
-    guc::allow_networks()
-        .split([',', ' '])
-        .filter_map(|text| {
-            IpNet::from_str(text).ok().or_else(|| std::net::IpAddr::from_str(text).ok().map(IpNet::from))
-        })
-        .collect()
-}
-
 pub fn courier_config(max_connections: usize) -> Config {
     Config {
-        allow_networks: networks(),
+        allow_networks: guc::allow_networks(),
         extra_ca_file: guc::ca_file().map(PathBuf::from),
         max_response_bytes: guc::max_response_bytes(),
         max_connections,

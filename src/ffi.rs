@@ -1,8 +1,11 @@
 //! Small calls into PostgreSQL that are safe as they stand here.
 
 use std::cell::Cell;
+use std::ffi::{CStr, CString, c_char, c_void};
 
+use pgrx::pg_sys::submodules::panic::pgrx_extern_c_guard;
 use pgrx::prelude::*;
+use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 /// Where #[pg_guard] on a block of extern functions looks for it.
 pub use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
@@ -29,6 +32,57 @@ pub fn forget_backtraces() {
     unsafe {
         std::env::remove_var("RUST_BACKTRACE");
         std::env::remove_var("RUST_LIB_BACKTRACE");
+    }
+}
+
+/// What a setting may be.
+pub trait Check {
+    /// What is wrong with the value, as a sentence.
+    fn check(value: &str) -> Result<(), String>;
+}
+
+/// Defines a setting whose values are checked when they are given.
+pub fn define_checked<C: Check>(
+    name: &'static CStr,
+    description: &'static CStr,
+    setting: &'static GucSetting<Option<CString>>,
+    context: GucContext,
+) {
+    let flags = GucFlags::default();
+    // SAFETY: the hook is guarded against panics.
+    unsafe {
+        GucRegistry::define_string_guc_with_hooks(
+            name,
+            description,
+            c"",
+            setting,
+            context,
+            flags,
+            Some(check::<C>),
+            None,
+            None,
+        );
+    }
+}
+
+unsafe extern "C-unwind" fn check<C: Check>(
+    value: *mut *mut c_char,
+    _extra: *mut *mut c_void,
+    _source: pg_sys::GucSource::Type,
+) -> bool {
+    // SAFETY: PostgreSQL gives the new value; the detail is printed and forgotten right after.
+    unsafe {
+        pgrx_extern_c_guard(|| {
+            if (*value).is_null() {
+                return true;
+            }
+            let checked = C::check(&CStr::from_ptr(*value).to_string_lossy());
+            if let Err(detail) = &checked {
+                let detail = CString::new(detail.replace('\0', "")).unwrap_or_default();
+                pg_sys::GUC_check_errdetail_string = pg_sys::pstrdup(detail.as_ptr());
+            }
+            checked.is_ok()
+        })
     }
 }
 

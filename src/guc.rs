@@ -1,7 +1,10 @@
 //! The settings `frontdesk.*`. None is a secret: every role can read settings.
 
 use std::ffi::{CStr, CString};
+use std::net::IpAddr;
 
+use courier::IpNet;
+use jiff::Timestamp;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 use crate::ffi;
@@ -28,7 +31,7 @@ static MAX_CONNECTIONS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 const DAY: i32 = 24 * 60;
 
 pub fn init() {
-    string(
+    ffi::define_checked::<Networks>(
         c"frontdesk.allow_networks",
         c"Networks that HTTP may reach although they are private, as in '10.1.0.0/16, ::1/128'.",
         &ALLOW_NETWORKS,
@@ -42,7 +45,7 @@ pub fn init() {
     );
     string(c"frontdesk.secret_key_file", c"File whose content is the key that secrets are encrypted with; or set PG_FRONTDESK_SECRET_KEY in the server's environment.", &SECRET_KEY_FILE, GucContext::Sighup);
     string(c"frontdesk.user_id", c"The application's user, recorded with each event.", &USER_ID, GucContext::Userset);
-    string(
+    ffi::define_checked::<Moment>(
         c"frontdesk.fake_now",
         c"For tests: the time that frontdesk.now() and the engine's clock show.",
         &FAKE_NOW,
@@ -112,8 +115,26 @@ pub fn init() {
     ffi::reserve_settings();
 }
 
-pub fn allow_networks() -> String {
-    text(&ALLOW_NETWORKS)
+struct Networks;
+
+impl ffi::Check for Networks {
+    fn check(value: &str) -> Result<(), String> {
+        let wrong = pieces(value).find(|text| network(text).is_none());
+        wrong.map_or(Ok(()), |text| Err(format!("\"{text}\" is no network, as 10.1.0.0/16 or ::1/128 is.")))
+    }
+}
+
+/// What `frontdesk.allow_networks` allows besides public addresses.
+pub fn allow_networks() -> Vec<IpNet> {
+    pieces(&text(&ALLOW_NETWORKS)).filter_map(network).collect()
+}
+
+fn pieces(list: &str) -> impl Iterator<Item = &str> {
+    list.split([',', ' ']).filter(|text| !text.is_empty())
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 pub fn ca_file() -> Option<String> {
@@ -128,8 +149,17 @@ pub fn user_id() -> Option<String> {
     Some(text(&USER_ID)).filter(|user| !user.is_empty())
 }
 
-pub fn fake_now() -> Option<String> {
-    Some(text(&FAKE_NOW)).filter(|time| !time.is_empty())
+struct Moment;
+
+impl ffi::Check for Moment {
+    fn check(value: &str) -> Result<(), String> {
+        let wrong = !value.is_empty() && value.parse::<Timestamp>().is_err();
+        if wrong { Err("It is a moment with its offset from UTC, as 2026-11-23T09:00:00Z.".into()) } else { Ok(()) }
+    }
+}
+
+pub fn fake_now() -> Option<Timestamp> {
+    text(&FAKE_NOW).parse().ok()
 }
 
 pub fn enabled() -> bool {

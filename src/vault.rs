@@ -9,13 +9,43 @@ use crate::{ffi, guc};
 /// The key, when there is one; an error says what is wrong with the file.
 pub fn key() -> Result<Option<Key>, String> {
     if let Some(path) = guc::secret_key_file() {
-        let content =
-            std::fs::read(&path).map_err(|error| format!("cannot read frontdesk.secret_key_file: {error}"))?;
-        return Key::derive(&content).map(Some).map_err(|error| format!("frontdesk.secret_key_file: {error}"));
+        return key_of(&path).map(Some).map_err(|error| format!("frontdesk.secret_key_file: {error}"));
     }
     match std::env::var("PG_FRONTDESK_SECRET_KEY") {
         Ok(key) => Key::derive(key.as_bytes()).map(Some).map_err(|error| format!("PG_FRONTDESK_SECRET_KEY: {error}")),
         Err(_) => Ok(None),
+    }
+}
+
+fn key_of(path: &str) -> Result<Key, String> {
+    let content = std::fs::read(path).map_err(|error| format!("cannot read the key: {error}"))?;
+    Key::derive(&content).map_err(|error| error.to_string())
+}
+
+const WHICH_KEY: &str = "The present key is that of frontdesk.secret_key_file or PG_FRONTDESK_SECRET_KEY; name the file of the one before it.";
+
+/// Sealed with the present key, whether it was with that, with the one of `old_key_file` or not at all. `whose`: for the error.
+pub fn reseal(sealed: &[u8], old_key_file: Option<&str>, whose: &str) -> Vec<u8> {
+    fn refuse(code: PgSqlErrorCode, reason: impl Into<String>) -> ! {
+        crate::error::raise(code, reason, None, Some(WHICH_KEY.into()))
+    }
+    let present = match key() {
+        Ok(Some(key)) => key,
+        Ok(None) => refuse(PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no key to encrypt with"),
+        Err(reason) => refuse(PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR, reason),
+    };
+    let before = old_key_file.map(|path| {
+        key_of(path).unwrap_or_else(|reason| {
+            refuse(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, format!("old_key_file: {reason}"))
+        })
+    });
+    let opened = sealing::open(Some(&present), sealed)
+        .or_else(|error| sealing::open(Some(before.as_ref().ok_or(error)?), sealed));
+    match opened {
+        Ok(plain) => present.seal(&plain, ffi::random()),
+        Err(reason) => {
+            refuse(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, format!("a secret of {whose}: {reason}"))
+        }
     }
 }
 

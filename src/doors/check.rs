@@ -10,9 +10,9 @@ use retry::Policy;
 use signing::Secret;
 use template::Template;
 
-use crate::engine::{Payload, Signature, networks};
+use crate::engine::{Payload, Signature};
 use crate::error::{invalid, raise};
-use crate::{ffi, vault};
+use crate::{ffi, guc, vault};
 
 #[pg_extern(sql = false)]
 fn check_event_type(kind: Option<&str>) -> &str {
@@ -44,7 +44,7 @@ fn check_url(url: Option<&str>) -> &str {
 }
 
 pub fn parse_url(url: &str) -> Target {
-    Target::parse(url, &Guard::new(networks())).unwrap_or_else(|error| {
+    Target::parse(url, &Guard::new(guc::allow_networks())).unwrap_or_else(|error| {
         invalid(format!("invalid URL: {error}"), Some(error.hint().to_string()).filter(|hint| !hint.is_empty()))
     })
 }
@@ -143,4 +143,9 @@ fn new_secret() -> String {
 #[pg_extern(sql = false)]
 fn seal(plain: Option<&str>) -> Option<Vec<u8>> {
     plain.map(vault::seal)
+}
+
+#[pg_extern(sql = false)]
+fn reseal(sealed: Option<&[u8]>, old_key_file: Option<&str>, whose: Option<&str>) -> Option<Vec<u8>> {
+    sealed.map(|sealed| vault::reseal(sealed, old_key_file, whose.unwrap_or_default()))
 }

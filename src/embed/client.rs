@@ -10,7 +10,7 @@ use embedding::{Encoding, Outcome};
 use pgrx::prelude::*;
 use serde::Deserialize;
 
-use crate::{engine, vault};
+use crate::{engine, guc, vault};
 
 /// frontdesk.embed_settings().
 #[derive(Deserialize)]
@@ -123,7 +123,7 @@ impl Client {
 type Prepared = (Target, Vec<(HeaderName, HeaderValue)>, Vec<String>);
 
 fn prepare(settings: &Settings) -> Result<Prepared, String> {
-    let target = Target::parse(&settings.url, &Guard::new(engine::networks())).map_err(|error| error.to_string())?;
+    let target = Target::parse(&settings.url, &Guard::new(guc::allow_networks())).map_err(|error| error.to_string())?;
     let mut headers = vec![(HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"))];
     for (name, value) in &settings.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::from_str(name), HeaderValue::from_str(value)) {

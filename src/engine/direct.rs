@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::event::Event;
 use super::settings::{header, unhex};
-use crate::vault;
+use crate::{guc, vault};
 
 /// The record of an event http.request, as frontdesk.http_request() writes it.
 #[derive(Deserialize)]
@@ -78,5 +78,5 @@ impl Direct {
 
 /// The guard of what the settings allow now.
 pub fn guard() -> Guard {
-    Guard::new(super::networks())
+    Guard::new(guc::allow_networks())
 }

@@ -84,6 +84,8 @@ fn a_name_that_resolves_to_a_refused_address_is_refused_when_it_is_sent() {
     let (word, sentence) = attempt(&desk, "named");
     assert_eq!(word, "address_refused", "{sentence}");
     assert!(desk.requests("/ok").is_empty());
+    let unheard = desk.error("alter system set frontdesk.allow_networks = '127.0.0.1, 10.0.0.0/33'");
+    assert!(unheard.contains("\"10.0.0.0/33\" is no network"), "{unheard}");
     // Allowed by a reload, without a restart.
     server.set(&[("frontdesk.allow_networks", "127.0.0.1/32, ::1/128")]).unwrap();
     server.reload().unwrap();

@@ -6,6 +6,7 @@
 select frontdesk.now() between clock_timestamp() - interval '1 second' and clock_timestamp() as is_now;
 set frontdesk.fake_now = '2026-02-28 23:59:59.5+00';
 select frontdesk.now();
+set frontdesk.fake_now = 'tomorrow';
 reset frontdesk.fake_now;
 
 -- The library and the extension are of one version.

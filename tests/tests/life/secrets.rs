@@ -72,6 +72,45 @@ fn with_another_key_nothing_is_sent_and_the_attempts_say_why() {
 }
 
 #[test]
+fn what_was_stored_without_a_key_or_with_another_one_is_encrypted_with_the_present_one() {
+    let server = Server::preloaded(&[]);
+    let desk = Desk::with_leads_on(&server);
+    let secret = desk.endpoint("crm", "/ok", &format!(r#"headers => '{{"Authorization": "{CREDENTIAL}"}}'"#));
+    desk.run(&format!(
+        "select frontdesk.add_embedder('e', '{}', 'm', 3, secret => 'sk-very-s3cret')",
+        desk.receiver.url("/embeddings")
+    ));
+    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hidden = [hex(secret.trim_start_matches("whsec_")), hex(CREDENTIAL), hex("sk-very-s3cret")];
+    assert!(hidden.iter().all(|hidden| everything(&desk).contains(hidden)));
+    assert!(desk.error("select frontdesk.reencrypt_secrets()").contains("there is no key to encrypt with"));
+    let (first, second) = (server.dir.join("first.key"), server.dir.join("second.key"));
+    std::fs::write(&first, "the first key, of sufficient length").unwrap();
+    std::fs::write(&second, "the second key, of sufficient length").unwrap();
+    let delivers = |key: &std::path::Path, encrypt: &str, id: i32| {
+        server.set(&[("frontdesk.secret_key_file", key.to_str().unwrap())]).unwrap();
+        server.reload().unwrap();
+        let file = format!("current_setting('frontdesk.secret_key_file') = '{}'", key.display());
+        desk.wait(&format!("({file})"));
+        assert_eq!(desk.get::<i64>(&format!("select frontdesk.reencrypt_secrets({encrypt})")), 3);
+        let tables = everything(&desk);
+        assert!(!hidden.iter().any(|hidden| tables.contains(hidden)));
+        desk.run(&format!("insert into lead values ({id}, 'Ada')"));
+        desk.wait(&format!("(select count(*) = {id} from frontdesk.attempts where succeeded)"));
+        assert_eq!(desk.requests("/ok").last().unwrap().headers["authorization"], CREDENTIAL);
+    };
+    delivers(&first, "", 1);
+    delivers(&second, &format!("'{}'", first.display()), 2);
+    // Of a key that is lost nothing can be made.
+    server.set(&[("frontdesk.secret_key_file", first.to_str().unwrap())]).unwrap();
+    server.reload().unwrap();
+    desk.wait(&format!("(current_setting('frontdesk.secret_key_file') = '{}')", first.display()));
+    let error = desk.error("select frontdesk.reencrypt_secrets()");
+    assert!(error.contains("endpoint \"crm\": the secret was encrypted with another key"), "{error}");
+    assert!(desk.error("select frontdesk.reencrypt_secrets('/nowhere')").contains("old_key_file: cannot read the key"));
+}
+
+#[test]
 fn without_a_key_there_is_a_warning_and_only_the_owner_can_read_them() {
     let desk = Desk::with_leads();
     desk.endpoint("crm", "/ok", "");
