@@ -39,6 +39,10 @@ volatile language c as 'MODULE_PATHNAME', 'seal_wrapper';
 comment on function frontdesk.seal(text) is
   'internal: encrypt with the key of frontdesk.secret_key_file; without a key the text is kept as it is, after a warning';
 
+create or replace function frontdesk.reseal(sealed bytea, old_key_file text, whose text) returns bytea
+volatile language c as 'MODULE_PATHNAME', 'reseal_wrapper';
+comment on function frontdesk.reseal(bytea, text, text) is 'internal: encrypt anew with the present key';
+
 create or replace function frontdesk.endpoint_check() returns trigger
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
@@ -270,6 +274,24 @@ end
 $$;
 comment on function frontdesk.rotate_secret(text, text, interval) is
   'sign with a new secret, and with the old ones beside it until the overlap is over; returns the new one, which is shown only now';
+
+create or replace function frontdesk.reencrypt_secrets(old_key_file text = null) returns bigint
+language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  of_endpoints bigint;
+  of_embedders bigint;
+begin
+  update frontdesk.endpoint_secret s set secret = frontdesk.reseal(s.secret, old_key_file, format('endpoint "%s"', e.name))
+  from frontdesk.endpoint e where e.id = s.endpoint_id;
+  get diagnostics of_endpoints = row_count;
+  update frontdesk.embedder_secret s set secret = frontdesk.reseal(s.secret, old_key_file, format('embedder "%s"', e.name))
+  from frontdesk.embedder e where e.id = s.embedder_id;
+  get diagnostics of_embedders = row_count;
+  return of_endpoints + of_embedders;
+end
+$$;
+comment on function frontdesk.reencrypt_secrets(text) is
+  'encrypt all secrets with the present key: those that were stored without one, and those of the key in old_key_file, a file on the server. Returns how many there are; when one fits neither key, nothing is changed';
 
 create or replace function frontdesk.test_endpoint(name text, payload jsonb = null) returns bigint
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$

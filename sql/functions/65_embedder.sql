@@ -61,28 +61,6 @@ comment on function frontdesk.check_range(text, numeric, numeric, numeric) is 'i
 create or replace trigger embedder_check before insert or update on frontdesk.embedder
   for each row execute function frontdesk.embedder_check();
 
-create or replace function frontdesk.reseal(sealed bytea, old_key_file text, whose text) returns bytea
-volatile language c as 'MODULE_PATHNAME', 'reseal_wrapper';
-comment on function frontdesk.reseal(bytea, text, text) is 'internal: encrypt anew with the present key';
-
-create or replace function frontdesk.reencrypt_secrets(old_key_file text = null) returns bigint
-language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-declare
-  of_endpoints bigint;
-  of_embedders bigint;
-begin
-  update frontdesk.endpoint_secret s set secret = frontdesk.reseal(s.secret, old_key_file, format('endpoint "%s"', e.name))
-  from frontdesk.endpoint e where e.id = s.endpoint_id;
-  get diagnostics of_endpoints = row_count;
-  update frontdesk.embedder_secret s set secret = frontdesk.reseal(s.secret, old_key_file, format('embedder "%s"', e.name))
-  from frontdesk.embedder e where e.id = s.embedder_id;
-  get diagnostics of_embedders = row_count;
-  return of_endpoints + of_embedders;
-end
-$$;
-comment on function frontdesk.reencrypt_secrets(text) is
-  'encrypt all secrets with the present key: those that were stored without one, and those of the key in old_key_file, a file on the server. Returns how many there are; when one fits neither key, nothing is changed';
-
 create or replace function frontdesk.embedder_headers(embedder bigint, headers jsonb, secret text) returns jsonb
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
