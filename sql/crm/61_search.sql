@@ -131,18 +131,20 @@ begin
     raise exception using errcode = 'null_value_not_allowed', message = 'query_embedding is null',
       hint = 'Embed the question first, or search by its words: crm.hybrid_search().';
   end if;
-  perform crm.check_search(query_embedding, match_count, match_threshold);
   filter := crm.search_filter(filter_category, filter_metadata, account);
   if filter is null and match_count <= 100 and pg_relation_size('crm.document_chunks') = 0 and not row_security_active('crm.documents') then
     effort := crm.plain_index_effort(@schema:vector@.vector_dims(query_embedding));
   end if;
   if effort is not null then
+    -- All vectors of the index are of these dimensions.
+    perform frontdesk.check_search('crm.documents', query_embedding, null, match_count, match_threshold);
     effort := greatest(effort, coalesce(current_setting('hnsw.ef_search', true)::int, 40));
     return query
     select m.id, m.content, m.title, m.metadata, m.category, m.similarity
     from (select m.*, max(m.attempt) over () as last from crm.match_by_index(query_embedding, match_count, effort) m) m
     where m.attempt = m.last and m.similarity > floor order by m.similarity desc, m.id limit match_count;
   else
+    perform crm.check_search(query_embedding, match_count, match_threshold);
     return query
     select m.* from crm.match_filtered(query_embedding, filter, match_count) m
     where m.similarity > floor order by m.similarity desc, m.id limit match_count;
