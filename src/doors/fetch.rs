@@ -51,6 +51,8 @@ fn http_fetch(
     let target = parse_url(url.unwrap_or_default());
     let request = Request {
         id: 0,
+        group: 0,
+        at_once: usize::MAX,
         method,
         target: Arc::new(target),
         headers: headers.map(|json| parse_headers(&json.0)).unwrap_or_default(),

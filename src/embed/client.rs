@@ -85,6 +85,8 @@ impl Client {
             body: Bytes::from(body),
             timeout: Duration::from_millis(self.settings.timeout_ms),
             keep: self.answer_bytes(),
+            group: 0,
+            at_once: usize::MAX,
             keep_headers: false,
         }
     }

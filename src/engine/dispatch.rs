@@ -66,7 +66,7 @@ impl Desk {
     fn send(&mut self, delivery: Delivery, batch: &mut Vec<Request>) {
         let made = match self.endpoints.get(&delivery.endpoint) {
             Some(endpoint) if delivery.endpoint > 0 => self.request(endpoint, &delivery.event),
-            _ => self.direct(&delivery.event),
+            host => self.direct(host, &delivery.event),
         };
         if let Some(endpoint) = self.endpoints.get_mut(&delivery.endpoint) {
             endpoint.in_flight += 1;
@@ -102,6 +102,8 @@ impl Desk {
         headers.extend(settings.headers.iter().cloned());
         Ok(Request {
             id: 0,
+            group: settings.id,
+            at_once: settings.max_in_flight,
             method: Method::POST,
             target: target.clone(),
             headers,
@@ -119,7 +121,7 @@ impl Desk {
         (clock::now() > until).then(|| clock::rfc3339(until))
     }
 
-    fn direct(&self, event: &Event) -> Result<Request, Unsendable> {
+    fn direct(&self, host: Option<&Endpoint>, event: &Event) -> Result<Request, Unsendable> {
         let hopeless = |error| move |detail: String| Unsendable { error, detail, hopeless: true };
         let direct = Direct::parse(event).map_err(hopeless("payload"))?;
         let target: Arc<Target> = target(&direct.url, &direct::guard()).map_err(hopeless("url"))?;
@@ -141,6 +143,8 @@ impl Desk {
         }
         Ok(Request {
             id: 0,
+            group: host.map_or(0, |host| host.settings.id),
+            at_once: host.map_or(1, |host| host.settings.max_in_flight),
             method: direct.method(),
             target,
             headers,

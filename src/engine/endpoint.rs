@@ -11,9 +11,11 @@ use super::settings::Settings;
 /// Deliveries that wait in memory; more are left in the log.
 pub const QUEUE: usize = 2_000;
 /// Answers that are written together, where fewer are in flight at once.
-const UNRECORDED: usize = 128;
+const UNRECORDED: usize = 256;
 /// How long a full queue holds up the reading of the log before the endpoint is left behind.
 const A_MOMENT: Duration = Duration::from_millis(20);
+/// The span of time that one look at the log, and the writing of what came back, take at the most when there is much to do.
+const AHEAD: Duration = Duration::from_millis(10);
 /// Consecutive failures after which nothing is sent but a probe: after 5 s, then twice as long each time, to 10 minutes.
 const BREAKER: (u32, Duration, Duration) = (10, Duration::from_secs(5), Duration::from_secs(600));
 
@@ -38,6 +40,10 @@ pub struct Endpoint {
     full_since: Option<Instant>,
     /// When the log last had something for it.
     fed_at: Option<Instant>,
+    /// Since when `answers` are counted, and how many there were in the span before.
+    counted_since: Instant,
+    answers: usize,
+    answers_before: usize,
 }
 
 impl Endpoint {
@@ -56,6 +62,9 @@ impl Endpoint {
             blocked: HashSet::new(),
             full_since: None,
             fed_at: None,
+            counted_since: Instant::now(),
+            answers: 0,
+            answers_before: 0,
         }
     }
 
@@ -88,6 +97,17 @@ impl Endpoint {
 
     fn unrecorded_limit(&self) -> usize {
         self.settings.max_in_flight.max(UNRECORDED)
+    }
+
+    /// The receiver took one.
+    pub fn answered(&mut self) {
+        let elapsed = self.counted_since.elapsed();
+        if elapsed >= AHEAD {
+            self.answers_before = if elapsed < 2 * AHEAD { self.answers } else { 0 };
+            self.answers = 0;
+            self.counted_since = Instant::now();
+        }
+        self.answers += 1;
     }
 
     pub fn is_full(&self) -> bool {
@@ -147,7 +167,9 @@ impl Endpoint {
     /// The next delivery that may leave now; Err: not before that moment (i64::MAX: when something else happens).
     pub fn next(&mut self, now: i64) -> Result<Delivery, i64> {
         let empty = self.retries.is_empty() && self.queue.is_empty();
-        let full = self.in_flight >= self.settings.max_in_flight
+        // So much more than may be in flight waits in the network thread, which then never waits for us.
+        let ahead = self.answers.max(self.answers_before);
+        let full = self.in_flight >= self.settings.max_in_flight + ahead
             || self.in_flight + self.unrecorded >= 2 * self.unrecorded_limit();
         if empty || full || !self.settings.active {
             return Err(i64::MAX);

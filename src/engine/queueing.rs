@@ -62,8 +62,9 @@ impl Desk {
 
     fn push_direct(&mut self, mut delivery: Delivery) {
         let host = Direct::parse(&delivery.event).map(|direct| direct.host()).unwrap_or_default();
-        let next = -1 - self.hosts.len() as i64;
-        let id = *self.hosts.entry(host.clone()).or_insert(next);
+        let endpoints = &self.endpoints;
+        let next = || endpoints.keys().fold(0, |least, id| *id.min(&least)) - 1;
+        let id = *self.hosts.entry(host.clone()).or_insert_with(next);
         let endpoint = self.endpoints.entry(id).or_insert_with(|| Endpoint::new(Settings::direct(id, host)));
         if endpoint.is_full() && delivery.origin != Origin::Retry {
             self.outcomes.spill(delivery, clock::now() + SPILL);

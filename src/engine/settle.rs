@@ -118,6 +118,7 @@ impl Desk {
         if let Some(endpoint) = self.endpoints.get_mut(&delivery.endpoint)
             && delivery.endpoint > 0
         {
+            endpoint.answered();
             let closed = endpoint.breaker.on_success() == Some(Transition::Closed);
             if closed {
                 self.next_due = i64::MIN;

@@ -86,6 +86,8 @@ impl Maker {
         ];
         Request {
             id: number as u64,
+            group: 0,
+            at_once: usize::MAX,
             method: Method::POST,
             target: self.target.clone(),
             headers: headers.map(|(name, value)| (HeaderName::from_static(name), value)).to_vec(),

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::failure::{Failure, FailureKind};
 use crate::message::{Receipt, Request, Response};
 
-/// With so many receipts the embedder is told, though more are about to come.
+/// With so many receipts, or a quarter of what is under way, the embedder is told, though more are about to come.
 const MANY: usize = 16;
 
 /// Longest timeout: more would overflow the clock.
@@ -80,8 +80,8 @@ impl Inbox {
     /// Receipts come in groups: the embedder is told of many, or when there is nothing else to do.
     fn put(&self, receipt: Receipt) {
         self.lock().list.push(receipt);
-        self.open.fetch_sub(1, Ordering::Relaxed);
-        self.tell(MANY);
+        let open = self.open.fetch_sub(1, Ordering::Relaxed);
+        self.tell(MANY.max(open / 4));
     }
 
     /// Rings when there are so many receipts that the embedder does not know of.

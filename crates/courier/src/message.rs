@@ -15,6 +15,10 @@ use crate::target::Target;
 pub struct Request {
     /// the caller's tag, returned in the receipt
     pub id: u64,
+    /// requests of one group share a limit; the others of it wait, in the order in which they were sent
+    pub group: i64,
+    /// most requests of its group that are under way at once; 0 counts as 1
+    pub at_once: usize,
     pub method: Method,
     pub target: Arc<Target>,
     /// sent as given, except those for which [`is_reserved_header`] holds, which are left out

@@ -1,7 +1,8 @@
 //! Who works on what: idle connections, waiting requests, and the bound on both.
 //!
 //! The pool holds workers, not connections: a worker (see `worker.rs`) owns at most one connection and takes one job after
-//! the other. When all `max_connections` workers are busy, requests wait per origin, and origins take turns.
+//! the other. When all `max_connections` workers are busy, requests wait per origin, and origins take turns. Before that,
+//! a request waits until there are fewer of its group under way than may be.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +31,17 @@ struct State {
     /// origins that may have requests waiting, in the order of their turns
     turns: VecDeque<Arc<Origin>>,
     waiting: usize,
+    groups: HashMap<i64, Group>,
+    /// requests that wait for others of their group
+    held: usize,
     closed: bool,
+}
+
+#[derive(Default)]
+struct Group {
+    /// under way, or waiting for a worker
+    busy: usize,
+    jobs: VecDeque<Job>,
 }
 
 #[derive(Default)]
@@ -59,6 +70,8 @@ impl Pool {
                 origins: HashMap::new(),
                 turns: VecDeque::new(),
                 waiting: 0,
+                groups: HashMap::new(),
+                held: 0,
                 closed: false,
             }),
         }
@@ -71,12 +84,17 @@ impl Pool {
     /// Workers, idle ones among them, waiting requests.
     pub(crate) fn counts(&self) -> (usize, usize, usize) {
         let state = self.lock();
-        (state.workers, state.idle, state.waiting)
+        (state.workers, state.idle, state.waiting + state.held)
     }
 
     /// Gives the job to an idle worker or lets it wait; hands it back when a new worker is to be started for it.
     pub(crate) fn place(&self, job: Job) -> Option<Job> {
         self.lock().place(job)
+    }
+
+    /// One of the group is done. The next one may go; what was done frees a worker for it.
+    pub(crate) fn done(&self, group: i64) {
+        self.lock().done(group);
     }
 
     /// The next job for a worker with a reusable connection. `None`: the worker is now on the idle list.
@@ -137,7 +155,9 @@ impl Pool {
             state.closed = true;
             state.close_idle();
             state.waiting = 0;
-            state.origins.values_mut().flat_map(|queue| queue.jobs.drain(..)).collect()
+            state.held = 0;
+            let held: Vec<Job> = state.groups.values_mut().flat_map(|group| group.jobs.drain(..)).collect();
+            state.origins.values_mut().flat_map(|queue| queue.jobs.drain(..)).chain(held).collect()
         };
         // each reports itself on drop, outside the lock
         drop(jobs);
@@ -153,6 +173,37 @@ impl State {
         if self.closed {
             return None;
         }
+        let id = job.request.group;
+        self.groups.entry(id).or_default().jobs.push_back(job);
+        self.held += 1;
+        self.admit(id).and_then(|job| self.assign(job))
+    }
+
+    fn done(&mut self, id: i64) {
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.busy -= 1;
+        }
+        if let Some(job) = self.admit(id) {
+            self.wait(job);
+        }
+        if self.groups.get(&id).is_some_and(|group| group.busy == 0) {
+            self.groups.remove(&id);
+        }
+    }
+
+    /// The next job of the group, if it may go now.
+    fn admit(&mut self, id: i64) -> Option<Job> {
+        let group = self.groups.get_mut(&id)?;
+        let at_once = group.jobs.front()?.request.at_once.max(1);
+        if group.busy >= at_once {
+            return None;
+        }
+        group.busy += 1;
+        self.held -= 1;
+        group.jobs.pop_front()
+    }
+
+    fn assign(&mut self, job: Job) -> Option<Job> {
         let origin = &job.request.target.origin;
         if let Some(slot) = self.origins.get_mut(origin).and_then(|queue| queue.idle.pop()) {
             self.idle -= 1;
@@ -167,14 +218,19 @@ impl State {
             slot.give(Hand::Job(job));
             return None;
         }
-        let origin = origin.clone();
+        self.wait(job);
+        None
+    }
+
+    /// Lets the job wait for a worker.
+    fn wait(&mut self, job: Job) {
+        let origin = job.request.target.origin.clone();
         let queue = self.queue(&origin);
         queue.jobs.push_back(job);
         if !std::mem::replace(&mut queue.has_turn, true) {
             self.turns.push_back(origin);
         }
         self.waiting += 1;
-        None
     }
 
     fn queue(&mut self, origin: &Arc<Origin>) -> &mut Queue {

@@ -41,7 +41,9 @@ pub(crate) async fn work(shared: Arc<Shared>, first: Job) {
     let mut next = Some(first);
     while let Some(job) = next {
         let origin = job.request.target.origin.clone();
+        let group = job.request.group;
         held = shared.serve(job, held).await;
+        shared.pool.done(group);
         next = match held.take() {
             Some(free) if shared.is_current(&free) => shared.next_or_idle(free, &slot, &mut held).await,
             _ => None,

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ impl Receiver {
     /// until it listens.
     pub fn start(options: &[&str]) -> Result<Receiver> {
         let program = built()?;
-        let mut command = Command::new(&program);
+        let mut command = batch(&program);
         command.arg("--control").args(options).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
         match listening_on(&mut child) {
@@ -121,6 +121,16 @@ pub fn built() -> Result<PathBuf> {
     let mut build = checkout::cargo(&root);
     step::run("building the receiver", build.args(["build", "--release", "-p", "receiver"]))?;
     Ok(program.insert(checkout::target_dir(&root)?.join("release/receiver")).clone())
+}
+
+/// The receiver stands for another machine: where there is chrt(1), it does not interrupt who sends to it.
+fn batch(program: &Path) -> Command {
+    let chrt = Command::new("chrt").arg("--version").output().is_ok_and(|answer| answer.status.success());
+    let mut command = Command::new(if chrt { Path::new("chrt") } else { program });
+    if chrt {
+        command.args(["--batch", "0"]).arg(program);
+    }
+    command
 }
 
 /// Its first line says where; the rest is read away so that it never waits for us.

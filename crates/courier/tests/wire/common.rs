@@ -29,6 +29,8 @@ pub fn post(id: u64, url: &str) -> Request {
         body: Bytes::from_static(b"{}"),
         timeout: Duration::from_secs(5),
         keep: 4096,
+        group: 0,
+        at_once: usize::MAX,
         keep_headers: false,
     }
 }

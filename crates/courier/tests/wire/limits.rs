@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use courier::Config;
+use courier::{Config, Request};
 
 use crate::common::{Office, loopback, plain_receiver, post};
 
@@ -18,6 +18,40 @@ fn requests_wait_when_all_connections_are_busy() {
     // waiting does not count: neither in the duration nor against the timeout
     assert!(receipts.iter().all(|receipt| receipt.duration < Duration::from_millis(850)), "{receipts:?}");
     assert_eq!(office.courier.stats().connections, 4);
+}
+
+#[test]
+fn requests_of_a_group_wait_for_each_other_in_their_order() {
+    let receiver = plain_receiver();
+    let office = Office::open(loopback());
+    let of = |group, at_once, id| Request { group, at_once, ..post(id, &receiver.url("/delay/200")) };
+    let begun = Instant::now();
+    let mut batch: Vec<_> = (0..6).map(|id| of(1, 2, id)).collect();
+    batch.extend((10..13).map(|id| of(2, 0, id)));
+    office.courier.send(batch);
+    office.until("three under way", |courier| courier.stats().connections == 3 && courier.stats().waiting == 6);
+    let receipts = office.receipts(9);
+    assert!(begun.elapsed() >= Duration::from_millis(600));
+    // waiting does not count here either
+    assert!(receipts.iter().all(|receipt| receipt.duration < Duration::from_millis(390)), "{receipts:?}");
+    let rounds: Vec<u64> = receipts.iter().filter(|receipt| receipt.id < 10).map(|receipt| receipt.id / 2).collect();
+    assert_eq!(rounds, [0, 0, 1, 1, 2, 2]);
+    let alone: Vec<u64> = receipts.iter().filter(|receipt| receipt.id >= 10).map(|receipt| receipt.id).collect();
+    assert_eq!(alone, [10, 11, 12]);
+    assert_eq!(office.courier.stats().connections, 3, "the connections were used again");
+}
+
+#[test]
+fn a_group_goes_on_after_failures_and_with_another_limit() {
+    let receiver = plain_receiver();
+    let office = Office::open(loopback());
+    let of = |at_once, id, path: &str| Request { group: 7, at_once, ..post(id, &receiver.url(path)) };
+    let mut batch: Vec<_> = (0..4).map(|id| of(1, id, "/reset")).collect();
+    batch.extend((4..8).map(|id| of(1, id, "/ok")));
+    batch.extend((8..12).map(|id| of(4, id, "/ok")));
+    let receipts = office.send_all(batch);
+    assert!(receipts.iter().all(|receipt| receipt.result.is_ok() == (receipt.id >= 4)), "{receipts:?}");
+    assert_eq!(office.courier.stats().waiting, 0);
 }
 
 #[test]

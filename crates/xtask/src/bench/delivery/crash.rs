@@ -15,7 +15,7 @@ const PATH: &str = "/delay/5";
 /// Of the endpoint: what the receiver can have unanswered.
 const IN_FLIGHT: u64 = 64;
 /// What can be sent and not yet recorded: in flight, or answered while the engine writes down the answers before.
-const UNRECORDED: u64 = 2 * 128;
+const UNRECORDED: u64 = 2 * 256;
 
 /// A row that no other can be taken for, whatever a crash does to sequences.
 const INSERT: &str = "insert into lead (name) values (gen_random_uuid()::text)";

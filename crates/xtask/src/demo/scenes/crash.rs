@@ -10,7 +10,7 @@ use crate::demo::stage::Stage;
 const ROWS: u64 = 20_000;
 /// A crash repeats at most what was sent and not recorded: what is in flight (64 by default) and what was answered meanwhile,
 /// which the engine keeps below this.
-const UNRECORDED: u64 = 2 * 128;
+const UNRECORDED: u64 = 2 * 256;
 
 pub fn play(stage: &mut Stage) -> Result<()> {
     let before = stage.count("crm", "accepted_ids")?;
