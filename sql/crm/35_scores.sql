@@ -69,7 +69,7 @@ $$;
 comment on function crm.explain_lead_score(bigint, text) is 'why a lead has the score it has: what each rule gave and why; or what another model says of it';
 
 create or replace function crm.rescore_after(last_id bigint, only_accounts uuid[] = null, batch int = 100000, out next_id bigint, out changed bigint)
-language plpgsql set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   stale bigint[];
 begin
@@ -79,11 +79,13 @@ begin
   if next_id is null then
     return;
   end if;
-  -- An assignment may use parallel workers, select into may not.
-  stale := array(
-    select l.id from crm.leads l where l.id > last_id and l.id <= next_id
-      and (only_accounts is null or l.account_id = any (only_accounts)) and frontdesk.score_is_stale(l, 'default', 'account_id'));
-  update crm.leads l set score = l.score where l.id = any (stale);
+  -- Planned for each batch, with parallel workers. The setting plan_cache_mode would have it of all that the triggers do as well.
+  execute $q$
+    select array(
+      select l.id from crm.leads l where l.id > $1 and l.id <= $2
+        and ($3 is null or l.account_id = any ($3)) and frontdesk.score_is_stale(l, 'default', 'account_id')) $q$
+  into stale using last_id, next_id, only_accounts;
+  execute 'update crm.leads l set score = l.score where l.id = any ($1)' using stale;
   get diagnostics changed = row_count;
 end
 $$;
