@@ -110,6 +110,13 @@ impl Endpoint {
         self.answers += 1;
     }
 
+    /// So much more than may be in flight stands ready in the network thread, which then does not wait for us: what the
+    /// receiver takes in a moment. What stands ready cannot be called back, so none for one that fails or has become slow.
+    fn ahead(&self) -> usize {
+        let well = self.breaker.failures() == 0 && self.counted_since.elapsed() < 2 * AHEAD;
+        if well { self.answers.max(self.answers_before) } else { 0 }
+    }
+
     pub fn is_full(&self) -> bool {
         self.queued() >= QUEUE
     }
@@ -167,9 +174,7 @@ impl Endpoint {
     /// The next delivery that may leave now; Err: not before that moment (i64::MAX: when something else happens).
     pub fn next(&mut self, now: i64) -> Result<Delivery, i64> {
         let empty = self.retries.is_empty() && self.queue.is_empty();
-        // So much more than may be in flight waits in the network thread, which then never waits for us.
-        let ahead = self.answers.max(self.answers_before);
-        let full = self.in_flight >= self.settings.max_in_flight + ahead
+        let full = self.in_flight >= self.settings.max_in_flight + self.ahead()
             || self.in_flight + self.unrecorded >= 2 * self.unrecorded_limit();
         if empty || full || !self.settings.active {
             return Err(i64::MAX);
