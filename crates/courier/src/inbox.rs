@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::failure::{Failure, FailureKind};
 use crate::message::{Receipt, Request, Response};
 
-/// With so many receipts, or a quarter of what is under way, the embedder is told, though more are about to come.
+/// With so many receipts, and a quarter of what is under way, the embedder is told, though more are about to come.
 const MANY: usize = 16;
 
 /// Longest timeout: more would overflow the clock.
