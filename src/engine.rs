@@ -15,6 +15,7 @@ mod leaving;
 mod outcomes;
 mod queueing;
 mod reading;
+mod recall;
 mod saving;
 mod schedule;
 mod settings;

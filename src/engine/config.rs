@@ -65,6 +65,8 @@ impl Desk {
             let version = verbs::boot(session)?.map_or(-1, |boot| boot.config_version);
             Ok((version, verbs::settings(session)?))
         })?;
+        // What has not left yet is sent as it is configured now.
+        self.recall_all();
         let guard = direct::guard();
         let mut kept = Vec::new();
         for row in rows {
@@ -82,6 +84,7 @@ impl Desk {
         }
         for id in gone {
             self.drain(id);
+            self.abandon(id);
             self.endpoints.remove(&id);
             self.lanes.remove(&id);
         }
@@ -179,7 +182,7 @@ impl Desk {
         if endpoint.settings.ordered {
             waiting.sort_by_key(|delivery| match delivery.origin {
                 Origin::Log { batch, .. } => (batch, delivery.event.id),
-                Origin::Retry => (u64::MAX, delivery.event.id),
+                Origin::Retry | Origin::Nowhere => (u64::MAX, delivery.event.id),
             });
         }
         let retries: Vec<Delivery> = endpoint.retries.drain(..).collect();

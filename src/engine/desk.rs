@@ -10,7 +10,7 @@ use pgrx::prelude::*;
 use retry::Pace;
 
 use super::clock;
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, SILENCE};
 use super::event::Delivery;
 use super::lane::{Lane, Mark, Snapshot};
 use super::outcomes::Outcomes;
@@ -211,6 +211,7 @@ impl Desk {
         self.listen();
         self.dirty |= self.polls() && self.polled_at.elapsed() >= POLL_INTERVAL;
         self.collect();
+        self.recall_excess();
         if self.running && !self.is_leaving() {
             // First of all the network has work again, then what came back is written.
             self.dispatch();
@@ -272,6 +273,9 @@ impl Desk {
         }
         if let Some(timetable) = self.timetable.limit(self.slot, self.running) {
             limit = limit.min(timetable);
+        }
+        if self.endpoints.values().any(Endpoint::is_ahead) {
+            limit = limit.min(SILENCE);
         }
         if self.unsaved() {
             limit = limit.min(SAVE_INTERVAL.saturating_sub(self.saved_at.elapsed()).max(Duration::from_millis(10)));

@@ -16,6 +16,8 @@ const UNRECORDED: usize = 256;
 const A_MOMENT: Duration = Duration::from_millis(20);
 /// The span of time that one look at the log, and the writing of what came back, take at the most when there is much to do.
 const AHEAD: Duration = Duration::from_millis(10);
+/// A receiver that has not answered for so long gets nothing ahead, and what it had is called back.
+pub const SILENCE: Duration = Duration::from_secs(1);
 /// Consecutive failures after which nothing is sent but a probe: after 5 s, then twice as long each time, to 10 minutes.
 const BREAKER: (u32, Duration, Duration) = (10, Duration::from_secs(5), Duration::from_secs(600));
 
@@ -37,6 +39,8 @@ pub struct Endpoint {
     pub busy: HashMap<String, VecDeque<Delivery>>,
     /// Ordered: keys with rows in the retry table.
     pub blocked: HashSet<String>,
+    /// What it has ahead was called back, and nothing was sent since.
+    pub recalled: bool,
     full_since: Option<Instant>,
     /// When the log last had something for it.
     fed_at: Option<Instant>,
@@ -60,6 +64,7 @@ impl Endpoint {
             breaker: Breaker::new(BREAKER.0, BREAKER.1, BREAKER.2),
             busy: HashMap::new(),
             blocked: HashSet::new(),
+            recalled: false,
             full_since: None,
             fed_at: None,
             counted_since: Instant::now(),
@@ -111,10 +116,21 @@ impl Endpoint {
     }
 
     /// So much more than may be in flight stands ready in the network thread, which then does not wait for us: what the
-    /// receiver takes in a moment. What stands ready cannot be called back, so none for one that fails or has become slow.
+    /// receiver takes in a moment. None for one that fails or has become slow.
     fn ahead(&self) -> usize {
         let well = self.breaker.failures() == 0 && self.counted_since.elapsed() < 2 * AHEAD;
         if well { self.answers.max(self.answers_before) } else { 0 }
+    }
+
+    /// Was more handed over than may be in flight?
+    pub fn is_ahead(&self) -> bool {
+        self.in_flight > self.settings.max_in_flight
+    }
+
+    /// Is what it has ahead to be called back, for it is silent or not to be sent to?
+    pub fn has_excess(&self, now: i64) -> bool {
+        let stopped = self.counted_since.elapsed() >= SILENCE || !self.is_open(now);
+        self.is_ahead() && !self.recalled && stopped
     }
 
     pub fn is_full(&self) -> bool {
@@ -191,6 +207,7 @@ impl Endpoint {
         if probe {
             self.breaker.probe_sent();
         }
+        self.recalled = false;
         Ok(delivery)
     }
 }

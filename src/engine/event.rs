@@ -39,6 +39,8 @@ pub enum Origin {
     Log { lane: i64, batch: u64 },
     /// It has a row in the retry table.
     Retry,
+    /// Of an endpoint that was removed while it was in flight.
+    Nowhere,
 }
 
 impl Event {

@@ -21,6 +21,9 @@ impl Desk {
     /// Waits a moment for the answers to what is in flight, and writes them down: what is known to have been received is not
     /// sent again. None: that is done.
     pub fn finish(&mut self) -> Result<Option<Option<Duration>>, Failure> {
+        if self.leaving_since.is_none() {
+            self.recall_all();
+        }
         let patience = if asked_to_leave() { AFTER_SIGNAL } else { AFTER_STOP };
         let left = patience.saturating_sub(self.leaving_since.get_or_insert_with(Instant::now).elapsed());
         if !self.in_flight.is_empty() && !left.is_zero() {

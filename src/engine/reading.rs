@@ -144,13 +144,16 @@ impl Desk {
             };
             Ok((events, attempted))
         })?;
-        Ok((events, self.with_in_flight(attempted, recheck)))
+        Ok((events, self.with_unwritten(attempted, recheck)))
     }
 
-    fn with_in_flight(&self, attempted: Vec<(i64, i64)>, recheck: bool) -> Pairs {
+    /// Besides what the tables say: what is in flight, and what has come back and is not written yet.
+    fn with_unwritten(&self, attempted: Vec<(i64, i64)>, recheck: bool) -> Pairs {
         let mut attempted: Pairs = attempted.into_iter().collect();
         if recheck {
-            attempted.extend(self.in_flight.values().map(|delivery| (delivery.event.id, delivery.endpoint.max(0))));
+            let back = self.outcomes.settled.iter().map(|settled| &settled.delivery);
+            let pair = |delivery: &Delivery| (delivery.event.id, delivery.endpoint.max(0));
+            attempted.extend(self.in_flight.values().chain(back).map(pair));
         }
         attempted
     }
@@ -290,7 +293,7 @@ impl Desk {
             Ok((events, attempted))
         })?;
         flush_fresh(&events, &start);
-        let attempted = self.with_in_flight(attempted, recheck);
+        let attempted = self.with_unwritten(attempted, recheck);
         let (Some(lane), Some(endpoint)) = (self.lanes.get_mut(&id), self.endpoints.get_mut(&id)) else {
             return Ok(());
         };

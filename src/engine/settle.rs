@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use courier::{Receipt, Response};
+use courier::{FailureKind, Receipt, Response};
 use retry::{Transition, Verdict, judge};
 use serde_json::json;
 
@@ -30,8 +30,11 @@ impl Desk {
         let mut receipts = Vec::new();
         self.courier.drain(&mut receipts);
         for receipt in receipts {
-            if let Some(delivery) = self.in_flight.remove(&receipt.id) {
-                self.judge_receipt(delivery, receipt);
+            let recalled = matches!(&receipt.result, Err(failure) if failure.kind == FailureKind::Recalled);
+            match self.in_flight.remove(&receipt.id) {
+                Some(delivery) if recalled => self.take_back(delivery),
+                Some(delivery) => self.judge_receipt(delivery, receipt),
+                None => {}
             }
         }
     }
@@ -162,7 +165,7 @@ impl Desk {
         self.give_up(delivery, why);
     }
 
-    fn over(&mut self, delivery: Delivery) {
+    pub fn over(&mut self, delivery: Delivery) {
         if delivery.origin == Origin::Retry {
             self.outcomes.done.push((delivery.event.id, delivery.endpoint.max(0)));
             self.release_key(&delivery);
@@ -245,7 +248,7 @@ impl Desk {
         }
     }
 
-    fn try_again(&mut self, delivery: Delivery, attempts: i32, due_at: i64, reason: String) {
+    pub fn try_again(&mut self, delivery: Delivery, attempts: i32, due_at: i64, reason: String) {
         let stored = Delivery { endpoint: delivery.endpoint.max(0), ..delivery.clone() };
         let mut key = None;
         if let Some(endpoint) = self.endpoints.get_mut(&delivery.endpoint)

@@ -138,3 +138,75 @@ fn one_endpoint_that_is_behind_catches_up_while_the_others_go_on() {
     assert_eq!(desk.stats("/delay/2").repeats, 0);
     desk.wait("(select endpoints_behind = 0 from frontdesk.status())");
 }
+
+/// How many deliveries are in flight, those whose outcome is not written yet among them.
+fn in_flight(desk: &Desk) -> i64 {
+    desk.get("select in_flight from frontdesk.status()")
+}
+
+#[test]
+fn what_a_receiver_that_stops_answering_has_ahead_is_called_back() {
+    let desk = Desk::with_leads();
+    desk.endpoint("shop", "/toggle/shop", "timeout_ms => 4000, retry => '{\"delays\": [\"1s\", \"1s\", \"1s\"]}'");
+    let stats = || desk.stats("/toggle/shop");
+    desk.run("insert into lead select n, 'Ada' from generate_series(1, 20000) n");
+    wait_until("some came", || stats().accepted_ids > 2000);
+    desk.receiver.toggle("shop", 0);
+    wait_until("only what may be in flight is", || in_flight(&desk) == 64);
+    let waits = "(select count(*) from frontdesk.delivery where reason like 'called back%')";
+    assert!(desk.get::<i64>(waits) > 0, "{}", desk.state());
+    assert_eq!(desk.count("frontdesk.attempts where not succeeded"), 0);
+    desk.receiver.toggle("shop", 200);
+    wait_for("all came", Duration::from_secs(60), || stats().accepted_ids == 20_000);
+    assert_eq!(stats().requests, 20_000 + 64, "what hung was sent again, nothing else");
+}
+
+#[test]
+fn a_backlog_can_be_halted_and_resumed_at_any_moment() {
+    let desk = Desk::with_leads();
+    let (pause, resume) = ("select frontdesk.pause_endpoint('shop')", "select frontdesk.resume_endpoint('shop')");
+    let restart = "select pg_terminate_backend(pid) from frontdesk.engine_slot()";
+    let halts = [
+        (pause, resume),
+        ("select frontdesk.pause()", "select frontdesk.resume()"),
+        ("select frontdesk.alter_endpoint('shop', ordered => true)", "select 1"),
+        (pause, resume),
+        ("select frontdesk.alter_endpoint('shop', ordered => false)", "select 1"),
+        (restart, "select 1"),
+    ];
+    desk.endpoint("shop", "/shop", "");
+    let mut total = 0;
+    for (halt, resume) in halts {
+        let before = desk.stats("/shop").accepted_ids;
+        desk.run(&format!("insert into lead select n, 'Ada' from generate_series({total} + 1, {total} + 8000) n"));
+        total += 8000;
+        wait_until("some came", || desk.stats("/shop").accepted_ids > before + 1000);
+        desk.run(halt);
+        if resume != "select 1" {
+            wait_until("it has halted", || in_flight(&desk) == 0);
+            let halted = desk.stats("/shop").requests;
+            std::thread::sleep(Duration::from_millis(50));
+            assert_eq!(desk.stats("/shop").requests, halted);
+            assert!(halted < total, "there was nothing left to halt");
+        }
+        desk.run(resume);
+        wait_until("all came", || desk.stats("/shop").accepted_ids >= total);
+        assert_eq!(desk.stats("/shop").repeats, 0, "after {halt}");
+    }
+}
+
+#[test]
+fn what_a_removed_endpoint_has_in_flight_holds_up_nothing() {
+    let desk = Desk::with_leads();
+    desk.endpoint("hanging", "/hang", "timeout_ms => 60000");
+    desk.endpoint("shop", "/shop", "");
+    desk.run("insert into lead select n, 'Ada' from generate_series(1, 500) n");
+    wait_until("it hangs", || desk.stats("/hang").requests == 64);
+    let settled = "(select bool_and(pg_visible_in_snapshot(e.xid, c.last_snapshot))
+        from frontdesk.event e, frontdesk.cursor c where c.endpoint_id = 0)";
+    assert!(!desk.get::<bool>(&format!("select {settled}")));
+    desk.run("select frontdesk.remove_endpoint('hanging')");
+    desk.run("insert into lead values (501, 'Eve')");
+    wait_until("the other has all", || desk.stats("/shop").accepted_ids == 501);
+    desk.wait(settled);
+}

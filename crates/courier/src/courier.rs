@@ -9,6 +9,7 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
+use crate::failure::{Failure, FailureKind};
 use crate::inbox::{Inbox, Job};
 use crate::message::{Receipt, Request};
 use crate::pool::Pool;
@@ -42,6 +43,7 @@ pub struct Stats {
 
 enum Command {
     Send(Vec<Request>),
+    Recall(i64),
     Reconfigure(Config),
     Shutdown(Duration),
 }
@@ -87,6 +89,13 @@ impl Courier {
             // the thread is gone: each request reports itself as cut off
             batch.into_iter().for_each(|request| drop(Job::new(request, &self.shared.inbox)));
         }
+    }
+
+    /// Calls back the requests of this group that were sent and are not under way: their receipts say
+    /// [`FailureKind::Recalled`](crate::FailureKind::Recalled), in the order in which they were sent.
+    pub fn recall(&self, group: i64) {
+        // of a dead thread all requests have reported themselves
+        let _ = self.commands.send(Command::Recall(group));
     }
 
     /// Moves all receipts that have come in to the end of `into`.
@@ -137,6 +146,11 @@ async fn obey(mut commands: UnboundedReceiver<Command>, shared: Arc<Shared>) {
                     if let Some(job) = shared.pool.place(Job::new(request, &shared.inbox)) {
                         shared.start(job);
                     }
+                }
+            }
+            Command::Recall(group) => {
+                for job in shared.pool.recall(group) {
+                    job.finish(None, Err(Failure::new(FailureKind::Recalled, "called back before it was begun")));
                 }
             }
             Command::Reconfigure(config) => {

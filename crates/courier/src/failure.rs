@@ -36,6 +36,8 @@ pub enum FailureKind {
     Io,
     /// the courier was shut down before the response was complete
     Shutdown,
+    /// called back before it was begun ([`Courier::recall`](crate::Courier::recall))
+    Recalled,
     /// the caller of a [`Fetch`](crate::Fetch) gave up
     Interrupted,
 }
@@ -55,6 +57,7 @@ impl FailureKind {
             FailureKind::ResponseTooLarge => "response_too_large",
             FailureKind::Io => "io",
             FailureKind::Shutdown => "shutdown",
+            FailureKind::Recalled => "recalled",
             FailureKind::Interrupted => "interrupted",
         }
     }

@@ -97,6 +97,11 @@ impl Pool {
         self.lock().done(group);
     }
 
+    /// Takes out the jobs of the group that no worker has yet.
+    pub(crate) fn recall(&self, group: i64) -> Vec<Job> {
+        self.lock().recall(group)
+    }
+
     /// The next job for a worker with a reusable connection. `None`: the worker is now on the idle list.
     pub(crate) fn next_or_park(&self, free: &Free<'_>) -> Option<Job> {
         let mut state = self.lock();
@@ -168,6 +173,12 @@ impl Pool {
     }
 }
 
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.idle.is_empty() && self.jobs.is_empty()
+    }
+}
+
 impl State {
     fn place(&mut self, job: Job) -> Option<Job> {
         if self.closed {
@@ -186,6 +197,28 @@ impl State {
         if let Some(job) = self.admit(id) {
             self.wait(job);
         }
+        self.forget_group(id);
+    }
+
+    fn recall(&mut self, id: i64) -> Vec<Job> {
+        let Some(group) = self.groups.get_mut(&id) else { return Vec::new() };
+        let mut jobs = Vec::new();
+        self.origins.retain(|_, queue| {
+            let (called, kept): (VecDeque<Job>, _) =
+                std::mem::take(&mut queue.jobs).into_iter().partition(|job| job.request.group == id);
+            jobs.extend(called);
+            queue.jobs = kept;
+            !queue.is_empty()
+        });
+        self.waiting -= jobs.len();
+        group.busy -= jobs.len();
+        self.held -= group.jobs.len();
+        jobs.extend(group.jobs.drain(..));
+        self.forget_group(id);
+        jobs
+    }
+
+    fn forget_group(&mut self, id: i64) {
         if self.groups.get(&id).is_some_and(|group| group.busy == 0) {
             self.groups.remove(&id);
         }
@@ -275,7 +308,7 @@ impl State {
 
     /// Lets go of an origin without idle connections and waiting jobs: a table of all hosts ever called would only grow.
     fn forget(&mut self, origin: &Origin) {
-        if self.origins.get(origin).is_some_and(|queue| queue.idle.is_empty() && queue.jobs.is_empty()) {
+        if self.origins.get(origin).is_some_and(Queue::is_empty) {
             self.origins.remove(origin);
         }
     }

@@ -42,7 +42,7 @@ pub(crate) enum Behaviour {
     Echo,
     /// `/embed/DIMENSIONS`, `/embed/DIMENSIONS/FAULT`: an embedder, see `embedder.rs`
     Embed(usize, Option<Lie>),
-    /// `/toggle/NAME`: the status set through control, 200 until then
+    /// `/toggle/NAME`: the status set through control, 200 until then; 0 is no answer
     Toggle(String),
 }
 

@@ -21,12 +21,12 @@ pub(crate) fn answer(tally: &mut Tally, method: &Method, uri: &Uri) -> Response<
             tally.reset();
             plain(200)
         }
-        (&Method::PUT, ["toggle", name, code]) => match status(code) {
+        (&Method::PUT, ["toggle", name, code]) => match status(code).or((*code == "0").then_some(0)) {
             Some(code) => {
                 tally.set_toggle(name, code);
                 plain(200)
             }
-            None => json(400, &br#"{"ok":false,"error":"a status is a number from 200 to 999"}"#[..]),
+            None => json(400, &br#"{"ok":false,"error":"a status is a number from 200 to 999, or 0"}"#[..]),
         },
         _ => plain(404),
     }

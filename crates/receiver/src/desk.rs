@@ -84,7 +84,10 @@ impl Desk {
             seen.verified = Some(self.is_signed(&seen));
         }
         let refused = self.verify && seen.verified != Some(true);
-        let behaviour = Behaviour::of(seen.uri.path(), seen.uri.query());
+        let behaviour = match Behaviour::of(seen.uri.path(), seen.uri.query()) {
+            Behaviour::Toggle(name) if self.tally().toggle(&name) == 0 => Behaviour::Hang,
+            behaviour => behaviour,
+        };
         let seen = Arc::new(seen);
         self.write_down(&seen);
         let answer = match refused {

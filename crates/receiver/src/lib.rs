@@ -11,7 +11,7 @@
 //! | `/fail-first/N/TAG` | 500 for the first N requests of the tag, then 200; `?retry-after=S` adds the header |
 //! | `/fail-first-each/N` | the same for each webhook-id |
 //! | `/retry-after/S` | 503 with `Retry-After: S`; `?status=N`: another than 503 |
-//! | `/toggle/NAME` | the status set through control, 200 until then |
+//! | `/toggle/NAME` | the status set through control, 200 until then; 0 is no answer |
 //! | `/redirect?to=URL`, `/redirect/N?to=URL` | 302 or N |
 //! | `/echo` | the request as JSON |
 //! | `/big/BYTES`, `/binary` | a long body; one that is not UTF-8 |

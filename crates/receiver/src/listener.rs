@@ -79,7 +79,7 @@ impl Receiver {
         self.desk.tally().last(n).iter().map(|seen| seen.record()).collect()
     }
 
-    /// Sets what `/toggle/NAME` answers from now on.
+    /// Sets what `/toggle/NAME` answers from now on; 0: it does not.
     pub fn toggle(&self, name: &str, status: u16) {
         self.desk.tally().set_toggle(name, status);
     }

@@ -13,7 +13,7 @@ usage: receiver [options]
   --verify                refuse what does not verify (401)
   --tolerance SECONDS     that a timestamp may be off, default 300
   --control               answer under /_control/: GET stats, GET ids?path=/x, GET last?n=10, POST reset,
-                          PUT toggle/NAME/STATUS
+                          PUT toggle/NAME/STATUS (0: no answer)
   --record FILE           append one JSON line per request; - is stdout
   --keep-ids              keep the ids of each path in order
   --threads N             default 1

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use courier::{Config, Request};
+use courier::{Config, FailureKind, Request};
 
 use crate::common::{Office, loopback, plain_receiver, post};
 
@@ -52,6 +52,32 @@ fn a_group_goes_on_after_failures_and_with_another_limit() {
     let receipts = office.send_all(batch);
     assert!(receipts.iter().all(|receipt| receipt.result.is_ok() == (receipt.id >= 4)), "{receipts:?}");
     assert_eq!(office.courier.stats().waiting, 0);
+}
+
+#[test]
+fn what_is_not_under_way_can_be_called_back() {
+    let receiver = plain_receiver();
+    let office = Office::open(Config { max_connections: 3, ..loopback() });
+    let of = |group, at_once, id| Request { group, at_once, ..post(id, &receiver.url("/delay/300")) };
+    // Two under way, two wait for their group; of the others one is under way and two wait for a connection.
+    let mut batch: Vec<_> = (0..4).map(|id| of(1, 2, id)).collect();
+    batch.extend((10..13).map(|id| of(2, 3, id)));
+    office.courier.send(batch);
+    office.until("three under way", |courier| courier.stats().connections == 3 && courier.stats().waiting == 4);
+    office.courier.recall(2);
+    office.courier.recall(1);
+    office.courier.recall(3);
+    let receipts = office.receipts(7);
+    let (done, recalled): (Vec<_>, Vec<_>) = receipts.iter().partition(|receipt| receipt.result.is_ok());
+    assert!(recalled.iter().all(|r| r.result.as_ref().unwrap_err().kind == FailureKind::Recalled), "{receipts:?}");
+    assert_eq!(recalled.iter().map(|receipt| receipt.id).collect::<Vec<_>>(), [11, 12, 2, 3]);
+    assert_eq!(done.len(), 3);
+    assert_eq!(office.courier.stats().waiting, 0);
+    // The groups go on, with their limits.
+    let receipts = office.send_all((20..24).map(|id| of(1, 1, id)).chain([of(2, 1, 30)]).collect());
+    assert!(receipts.iter().all(|receipt| receipt.result.is_ok()), "{receipts:?}");
+    let alone: Vec<u64> = receipts.iter().map(|receipt| receipt.id).filter(|id| *id < 30).collect();
+    assert_eq!(alone, [20, 21, 22, 23]);
 }
 
 #[test]

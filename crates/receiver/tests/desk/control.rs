@@ -36,6 +36,7 @@ fn a_toggle_is_set_and_outlives_a_reset() {
     receiver.toggle("shop", 204);
     assert_eq!(post(&receiver, "/toggle/shop", "4"), 204);
     assert_eq!(put("/_control/toggle/shop/no"), 400);
+    assert_eq!(put("/_control/toggle/shop/0"), 200);
     assert_eq!(put("/_control/nonsense"), 404);
 }
 

@@ -1,0 +1,55 @@
+//! What stands ready in the network thread and is not to leave as things are now.
+
+use super::clock;
+use super::desk::Desk;
+use super::event::{Delivery, Origin};
+
+impl Desk {
+    /// Calls back what was handed over ahead, from a receiver that has stopped answering or is to be left alone.
+    pub fn recall_excess(&mut self) {
+        let now = clock::now();
+        for (id, endpoint) in &mut self.endpoints {
+            if endpoint.has_excess(now) {
+                endpoint.recalled = true;
+                self.courier.recall(*id);
+            }
+        }
+    }
+
+    /// Calls back all that no connection has taken yet.
+    pub fn recall_all(&self) {
+        for (id, _) in self.endpoints.iter().filter(|(_, endpoint)| endpoint.in_flight > 0) {
+            self.courier.recall(*id);
+        }
+    }
+
+    /// It was called back: it waits in the retry table, without an attempt.
+    pub fn take_back(&mut self, delivery: Delivery) {
+        let now = clock::now();
+        let Some(endpoint) = self.endpoints.get_mut(&delivery.endpoint) else { return self.over(delivery) };
+        endpoint.in_flight = endpoint.in_flight.saturating_sub(1);
+        endpoint.breaker.probe_withdrawn(now);
+        let attempts = delivery.attempts;
+        self.try_again(delivery, attempts, now, "called back before it was sent".into());
+    }
+
+    /// The endpoint was removed: no lane waits for what it has in flight.
+    pub fn abandon(&mut self, id: i64) {
+        self.courier.recall(id);
+        let sent: Vec<u64> = self
+            .in_flight
+            .iter()
+            .filter(|(_, delivery)| delivery.endpoint == id)
+            .map(|(request, _)| *request)
+            .collect();
+        for request in sent {
+            if let Some(mut delivery) = self.in_flight.remove(&request) {
+                self.release(&delivery);
+                if delivery.origin != Origin::Retry {
+                    delivery.origin = Origin::Nowhere;
+                }
+                self.in_flight.insert(request, delivery);
+            }
+        }
+    }
+}
