@@ -35,7 +35,8 @@ impl<'conn> Session<'_, 'conn> {
             STATEMENTS.with_borrow_mut(|statements| statements.insert(name, statement));
         }
         STATEMENTS.with_borrow(|statements| match statements.get(name) {
-            Some(statement) => self.0.update(statement, None, args),
+            // SpiClient::update() would take a transaction id, and a commit record, for those too that only read.
+            Some(statement) => self.0.select(statement, None, args),
             None => Err(pgrx::spi::Error::InvalidPosition),
         })
     }
