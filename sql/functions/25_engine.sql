@@ -34,7 +34,7 @@ $$;
 comment on function frontdesk.engine_prepared() is 'engine: are there transactions that a session can commit without telling';
 
 create or replace function frontdesk.engine_read(
-  last_snapshot text, current_snapshot text, after_xid xid8, after_id bigint, since timestamptz, max_rows int)
+  last_snapshot text, current_snapshot text, after_xid xid8, after_id bigint, since timestamptz, until timestamptz, max_rows int)
 returns table (id bigint, xid xid8, created_at timestamptz, op "char", depth smallint, type text, source text, key text, tenant text,
   target bigint, record text, old_record text)
 language plpgsql stable set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -53,7 +53,7 @@ begin
       return query
         select e.id, e.xid, e.created_at, e.op, e.depth, e.type, e.source, e.key, e.tenant::text, e.target, e.record::text, e.old_record::text
         from frontdesk.event e
-        where e.xid = any (pending) and (e.xid, e.id) > (after_xid, after_id) and e.created_at >= engine_read.since
+        where e.xid = any (pending) and (e.xid, e.id) > (after_xid, after_id) and e.created_at >= engine_read.since and e.created_at < engine_read.until
           and pg_visible_in_snapshot(e.xid, c)
         order by e.xid, e.id limit max_rows;
       get diagnostics got = row_count;
@@ -66,16 +66,17 @@ begin
     return query
       select e.id, e.xid, e.created_at, e.op, e.depth, e.type, e.source, e.key, e.tenant::text, e.target, e.record::text, e.old_record::text
       from frontdesk.event e
-      where (e.xid, e.id) > (after_xid, after_id) and e.xid < pg_snapshot_xmax(c) and e.created_at >= engine_read.since
+      where (e.xid, e.id) > (after_xid, after_id) and e.xid < pg_snapshot_xmax(c) and e.created_at >= engine_read.since and e.created_at < engine_read.until
         and pg_visible_in_snapshot(e.xid, c)
       order by e.xid, e.id limit max_rows - got;
   end if;
 end
 $$;
-comment on function frontdesk.engine_read(text, text, xid8, bigint, timestamptz, int) is
-  'engine: the next events of a window: visible in the current snapshot, not in the last, after (xid, id), in that order';
+comment on function frontdesk.engine_read(text, text, xid8, bigint, timestamptz, timestamptz, int) is
+  'engine: the next events of a window: visible in the current snapshot, not in the last, after (xid, id), in that order; none of them is older than since, none as new as until';
 
-create or replace function frontdesk.engine_list(last_snapshot text, current_snapshot text, after_id bigint, since timestamptz, max_rows int)
+create or replace function frontdesk.engine_list(
+  last_snapshot text, current_snapshot text, after_id bigint, since timestamptz, until timestamptz, max_rows int)
 returns table (id bigint, xid xid8, created_at timestamptz)
 language plpgsql stable set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_column
@@ -86,14 +87,14 @@ begin
   return query
     select e.id, e.xid, e.created_at from (
       select e.id, e.xid, e.created_at from frontdesk.event e
-      where e.xid = any (array(select p from pg_snapshot_xip(s) p)) and e.created_at >= engine_list.since and pg_visible_in_snapshot(e.xid, c)
+      where e.xid = any (array(select p from pg_snapshot_xip(s) p)) and e.created_at >= engine_list.since and e.created_at < engine_list.until and pg_visible_in_snapshot(e.xid, c)
       union all
       select e.id, e.xid, e.created_at from frontdesk.event e
-      where e.xid >= pg_snapshot_xmax(s) and e.xid < pg_snapshot_xmax(c) and e.created_at >= engine_list.since and pg_visible_in_snapshot(e.xid, c)) e
+      where e.xid >= pg_snapshot_xmax(s) and e.xid < pg_snapshot_xmax(c) and e.created_at >= engine_list.since and e.created_at < engine_list.until and pg_visible_in_snapshot(e.xid, c)) e
     where e.id > after_id order by e.id limit max_rows;
 end
 $$;
-comment on function frontdesk.engine_list(text, text, bigint, timestamptz, int) is
+comment on function frontdesk.engine_list(text, text, bigint, timestamptz, timestamptz, int) is
   'engine: the events of a window in order of their ids, the order in which a row changed, for endpoints that are ordered';
 
 create or replace function frontdesk.engine_events(ids bigint[], xids xid8[], created timestamptz[])

@@ -35,6 +35,39 @@ pub fn of_day(log: &str, day: i64) -> Option<pg_sys::Oid> {
     find(&format!("{log}_{year:04}{month:02}{date:02}")).or_else(|| find(&format!("{log}_default")))
 }
 
+/// The moment before which all rows of a log are; the end of time when its default partition has some. Whoever reads up to
+/// there need not open the days that were made ahead.
+///
+/// # Safety
+/// Within a transaction.
+pub unsafe fn end(log: &str) -> i64 {
+    const SHARE: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+    const KEEP: pg_sys::LOCKMODE = pg_sys::NoLock as pg_sys::LOCKMODE;
+    let Some(parent) = find(log) else { return i64::MAX };
+    // SAFETY: a log is partitioned by ranges of one column, a timestamptz.
+    unsafe {
+        let relation = pg_sys::table_open(parent, SHARE);
+        let description = pg_sys::RelationGetPartitionDesc(relation, true);
+        let bounds = (*description).boundinfo;
+        let has_rows = |index: i32| {
+            let Ok(index) = usize::try_from(index) else { return false };
+            let partition = pg_sys::table_open(*(*description).oids.add(index), SHARE);
+            let blocks = pg_sys::RelationGetNumberOfBlocksInFork(partition, pg_sys::ForkNumber::MAIN_FORKNUM);
+            pg_sys::table_close(partition, KEEP);
+            blocks > 0
+        };
+        let end = if bounds.is_null() || has_rows((*bounds).default_index) {
+            i64::MAX
+        } else {
+            // What ends at a bound has the same place among the partitions as the bound among the bounds.
+            let last = (0..(*bounds).ndatums as usize).rev().find(|bound| has_rows(*(*bounds).indexes.add(*bound)));
+            last.map_or(i64::MIN, |bound| (**(*bounds).datums.add(bound)).value() as i64)
+        };
+        pg_sys::table_close(relation, KEEP);
+        end
+    }
+}
+
 /// Puts rows of one day, without their id, which comes first, into a log: with one record of WAL for a page of them.
 /// No value may be so long that it is stored outside its row.
 ///

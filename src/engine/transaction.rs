@@ -53,6 +53,12 @@ impl<'conn> Session<'_, 'conn> {
         unsafe { partition::append(log, sequence, day, rows) };
     }
 
+    /// The moment before which all rows of a log are.
+    pub fn end(&self, log: &str) -> i64 {
+        // SAFETY: in a transaction.
+        unsafe { partition::end(log) }
+    }
+
     /// Runs a command that is no verb: settings of this session.
     pub fn run(&mut self, command: &str) -> SpiResult<()> {
         self.0.update(command, None, &[]).map(|_| ())

@@ -95,6 +95,7 @@ pub fn read(session: &mut Session, mark: &Mark, limit: i32) -> SpiResult<Vec<Eve
         Xid8(mark.xid).into(),
         mark.id.into(),
         timestamp(mark.since).into(),
+        timestamp(session.end("event")).into(),
         limit.into(),
     ];
     session.call("engine_read", &args)?.map(|row| event(&row)).collect()
@@ -103,8 +104,14 @@ pub fn read(session: &mut Session, mark: &Mark, limit: i32) -> SpiResult<Vec<Eve
 /// The window's events behind `mark.id`, in order of ids, as (id, xid, created_at).
 pub fn list(session: &mut Session, mark: &Mark, limit: i32) -> SpiResult<Vec<(i64, u64, i64)>> {
     let Some(current) = &mark.current else { return Ok(Vec::new()) };
-    let args =
-        [mark.last.text().into(), current.text().into(), mark.id.into(), timestamp(mark.since).into(), limit.into()];
+    let args = [
+        mark.last.text().into(),
+        current.text().into(),
+        mark.id.into(),
+        timestamp(mark.since).into(),
+        timestamp(session.end("event")).into(),
+        limit.into(),
+    ];
     session.call("engine_list", &args)?.map(|row| Ok((number(&row, 1)?, xid(&row, 2)?, time(&row, 3)?))).collect()
 }
 
