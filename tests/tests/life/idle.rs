@@ -1,6 +1,6 @@
 //! An engine with nothing to do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tests::{Desk, Server, wait_until};
 
@@ -46,4 +46,24 @@ fn it_runs_no_transaction_uses_no_processor_and_writes_no_log() {
     // And it is awake at once.
     desk.run("insert into lead values (2, 'Bob')");
     desk.await_requests("/ok", 2);
+}
+
+#[test]
+fn it_takes_transaction_ids_only_to_write() {
+    let server = Server::preloaded(&[("autovacuum", "off")]);
+    let desk = Desk::with_leads_on(&server);
+    desk.endpoint("crm", "/ok", "");
+    let next = || desk.get::<i64>("select pg_snapshot_xmax(pg_current_snapshot())::text::bigint");
+    desk.run("insert into lead values (0, 'Ada')");
+    desk.await_request("/ok");
+    let (began, before) = (Instant::now(), next());
+    for n in 1..=40 {
+        desk.run(&format!("insert into lead values ({n}, 'Ada')"));
+        wait_until("it came", || desk.stats("/ok").accepted_ids > n);
+    }
+    desk.wait("(select count(*) = 41 from frontdesk.attempts)");
+    // The insert and the attempt; besides, the place in the log is written down every second.
+    let most = 40 * 2 + began.elapsed().as_secs() as i64 + 5;
+    let taken = next() - before;
+    assert!((80..=most).contains(&taken), "{taken} transaction ids for 40 rows, at most {most} expected");
 }
