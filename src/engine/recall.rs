@@ -29,8 +29,13 @@ impl Desk {
         let Some(endpoint) = self.endpoints.get_mut(&delivery.endpoint) else { return self.over(delivery) };
         endpoint.in_flight = endpoint.in_flight.saturating_sub(1);
         endpoint.breaker.probe_withdrawn(now);
-        let attempts = delivery.attempts;
-        self.try_again(delivery, attempts, now, "called back before it was sent".into());
+        if delivery.origin == Origin::Retry {
+            // It has its row, unless that was discarded.
+            self.loaded.remove(&(delivery.event.id, delivery.endpoint.max(0)));
+            self.next_due = i64::MIN;
+        } else {
+            self.try_again(delivery, 0, now, "called back before it was sent".into());
+        }
     }
 
     /// The endpoint was removed: no lane waits for what it has in flight.
