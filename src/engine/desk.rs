@@ -339,6 +339,7 @@ impl Desk {
     /// As after a start, with what is in flight forgotten: it is sent again under the same webhook-id.
     fn reboot(&mut self) -> Result<(), Failure> {
         self.write()?;
+        self.recall_all();
         self.in_flight.clear();
         self.loaded.clear();
         self.endpoints.clear();

@@ -40,21 +40,14 @@ impl Desk {
 
     /// The endpoint was removed: no lane waits for what it has in flight.
     pub fn abandon(&mut self, id: i64) {
-        self.courier.recall(id);
-        let sent: Vec<u64> = self
-            .in_flight
-            .iter()
-            .filter(|(_, delivery)| delivery.endpoint == id)
-            .map(|(request, _)| *request)
+        let sent = self.in_flight.values_mut().filter(|delivery| delivery.endpoint == id);
+        let read: Vec<Delivery> = sent
+            .filter(|delivery| delivery.origin != Origin::Retry)
+            .map(|delivery| {
+                let abandoned = Delivery { origin: Origin::Nowhere, ..delivery.clone() };
+                std::mem::replace(delivery, abandoned)
+            })
             .collect();
-        for request in sent {
-            if let Some(mut delivery) = self.in_flight.remove(&request) {
-                self.release(&delivery);
-                if delivery.origin != Origin::Retry {
-                    delivery.origin = Origin::Nowhere;
-                }
-                self.in_flight.insert(request, delivery);
-            }
-        }
+        read.iter().for_each(|delivery| self.release(delivery));
     }
 }

@@ -86,6 +86,25 @@ fn a_transaction_that_stays_open_loses_nothing_and_holds_up_nobody() {
 }
 
 #[test]
+fn events_written_while_the_clock_was_ahead_are_read() {
+    let desk = Desk::with_leads();
+    desk.endpoint("crm", "/ok", "");
+    // In a day that was made ahead, then in one that was not; after each the clock is right again.
+    for (n, ahead) in [(1, "3 days"), (3, "30 days")] {
+        desk.run(&format!(
+            "begin;
+             insert into frontdesk.event (id, xid, created_at, op, depth, type, record, actor)
+             values (nextval('frontdesk.event_id_seq'), pg_current_xact_id(), now() + '{ahead}', 'E', 0, 'note.made', '{{}}', 'ada');
+             select frontdesk.wake();
+             commit"
+        ));
+        desk.await_requests("/ok", n);
+        desk.run(&format!("insert into lead values ({n}, 'Ada')"));
+        desk.await_requests("/ok", n + 1);
+    }
+}
+
+#[test]
 fn replicas_capture_nothing_unless_they_are_told_to() {
     let desk = Desk::with_leads();
     desk.endpoint("crm", "/ok", "");
