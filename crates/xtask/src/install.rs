@@ -63,6 +63,11 @@ pub fn cargo(root: &Path, postgres: &Postgres) -> Command {
     command
 }
 
+/// `$PG_FRONTDESK_DEV`: an incremental build without optimisation, for who changes a line and wants to see it run.
+pub fn is_dev() -> bool {
+    std::env::var_os("PG_FRONTDESK_DEV").is_some_and(|value| !value.is_empty())
+}
+
 struct Placed {
     content: Vec<u8>,
     destination: PathBuf,
@@ -71,9 +76,14 @@ struct Placed {
 
 fn build(root: &Path, postgres: &Postgres) -> Result<PathBuf> {
     let mut command = cargo(root, postgres);
-    step::run("building the extension", command.args(["build", "--release", "--lib", "-p", EXTENSION]))?;
+    command.args(["build", "--lib", "-p", EXTENSION]);
+    let profile = if is_dev() { "debug" } else { "release" };
+    if !is_dev() {
+        command.arg("--release");
+    }
+    step::run("building the extension", &mut command)?;
     let suffix = if cfg!(target_os = "macos") { "dylib" } else { "so" };
-    Ok(checkout::target_dir(root)?.join(format!("release/lib{EXTENSION}.{suffix}")))
+    Ok(checkout::target_dir(root)?.join(format!("{profile}/lib{EXTENSION}.{suffix}")))
 }
 
 fn files(root: &Path, library: &Path, postgres: &Postgres) -> Result<Vec<Placed>> {

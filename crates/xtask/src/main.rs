@@ -15,7 +15,8 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   demo                       the product in a minute, against a server of its own
-  test [--accept] [filter]   all checks; a filter is the name of a suite or a part of tests' names;
+  test [--accept] [suite] [filter]
+                             all checks, those of a suite, or those whose names contain the filter;
                              --accept writes what the regression tests print as what is expected
   bench [name [options]]     the figures of docs/benchmarks.md; delivery has --quick and --only ROW
   reference                  docs/reference.md, written from the comments in the database
@@ -73,9 +74,10 @@ fn run(mut arguments: Arguments) -> Result<()> {
         }
         "test" => {
             let accept = arguments.flag("--accept");
-            let filter = arguments.next();
+            let first = arguments.next();
+            let second = arguments.next();
             arguments.end()?;
-            test::run(filter, accept)
+            test::run(first, second, accept)
         }
         "check" => {
             arguments.end()?;

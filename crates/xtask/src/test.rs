@@ -46,15 +46,19 @@ const SUITES: [Suite; 10] = [
     suite("reference", "docs/reference.md", reference::run, true, false),
 ];
 
-/// Runs all suites, or the one that `filter` names, or those tests whose names contain it. Fails when one of them did.
-pub fn run(filter: Option<String>, accept: bool) -> Result<()> {
-    let named = SUITES.iter().any(|suite| Some(suite.name) == filter.as_deref());
-    let chosen: Vec<&Suite> = SUITES.iter().filter(|suite| is_chosen(suite, filter.as_deref(), named)).collect();
+/// Runs all suites, or the one named first, or those tests whose names contain the filter. Fails when one of them did.
+pub fn run(first: Option<String>, second: Option<String>, accept: bool) -> Result<()> {
+    let named = SUITES.iter().any(|suite| Some(suite.name) == first.as_deref());
+    if let (false, Some(first), Some(_)) = (named, &first, &second) {
+        bail!("there is no suite {first}; the suites are {}", SUITES.map(|suite| suite.name).join(", "));
+    }
+    let chosen: Vec<&Suite> = SUITES.iter().filter(|suite| is_chosen(suite, first.as_deref(), named)).collect();
+    let filter = if named { second } else { first };
     let postgres = match chosen.iter().any(|suite| suite.needs_postgres) {
         true => Postgres::from_env().map_err(|error| eprintln!("{error:#}")).ok(),
         false => None,
     };
-    let plan = Plan { root: checkout::root()?, postgres, filter: filter.filter(|_| !named), accept };
+    let plan = Plan { root: checkout::root()?, postgres, filter, accept };
 
     let mut summary = Vec::new();
     for suite in chosen {
