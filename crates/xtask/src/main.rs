@@ -27,6 +27,8 @@ usage: cargo xtask <command>
   install [--pg-config P]    build the extension and install it into a PostgreSQL 17
   package --out D [--pg-config P]
                              build it and lay its files out below D
+  provide [--assertions]     find or build PostgreSQL 17 and print its pg_config; --assertions: the one built with the
+                             server's own assertions
   image                      build the container image
 
 Suites: format boundaries deny clippy crates install regress client docs reference.
@@ -100,6 +102,14 @@ fn run(mut arguments: Arguments) -> Result<()> {
             let name = arguments.next();
             let options = arguments.rest();
             bench::run(&Postgres::from_env()?, name.as_deref(), &options)
+        }
+        "provide" => {
+            let assertions = arguments.flag("--assertions");
+            arguments.end()?;
+            let postgres = Postgres::from_env()?;
+            let chosen = if assertions { provide::postgres_with_assertions(&postgres)? } else { postgres };
+            println!("{}", chosen.pg_config.display());
+            Ok(())
         }
         "image" => {
             arguments.end()?;

@@ -1,14 +1,19 @@
 //! PostgreSQL 17 with pgvector and headers: found, installed from the distribution, or built.
 //!
 //! In this order: `$PG_CONFIG`; a `pg_config` on the PATH or in the usual places; what was built before; the
-//! distribution's packages; a build from Debian's source packages; `cargo pgrx init`'s own download.
+//! distribution's packages; a build from source (of the newest version that the package index names, else of one that is
+//! known to build); `cargo pgrx init`'s own download. What needs a network that is not there is given up in seconds.
 
 pub(crate) mod apt;
+pub mod archive;
 mod candidates;
+mod download;
 mod libclang;
+mod mirrors;
 mod packages;
 mod pgrx_download;
 mod source_build;
+mod source_index;
 mod source_package;
 mod vector;
 
@@ -17,6 +22,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use crate::{cache, postgres::Postgres};
+use source_build::Flavor;
 
 /// A complete PostgreSQL 17, and what is needed to build the extension against it. The error lists all that was tried.
 pub fn postgres() -> Result<Postgres> {
@@ -27,6 +33,18 @@ pub fn postgres() -> Result<Postgres> {
     };
     libclang::ensure()?;
     Ok(found)
+}
+
+/// The same PostgreSQL built with its assertions, in the cache beside the other; built now when it is not there.
+pub fn postgres_with_assertions(like: &Postgres) -> Result<Postgres> {
+    let _lock = cache::lock("provide")?;
+    let mut tried = Tried::default();
+    let built = candidates::cached_with_assertions();
+    if let Some(found) = built.iter().find_map(|pg_config| complete(pg_config, &mut tried)) {
+        return Ok(found);
+    }
+    let prefix = source_build::build(Flavor::Assertions, Some(&like.version))?;
+    Postgres::at(&prefix.join("bin/pg_config"))
 }
 
 /// The one that `pg_config` belongs to and no other, with whatever it lacks added if that can be done.
@@ -56,8 +74,10 @@ What helps, any one of these:
 struct Tried(Vec<String>);
 
 impl Tried {
+    /// One line a way: what came of it is in the log that the line names.
     fn add(&mut self, way: impl Into<String>, reason: impl std::fmt::Display) {
-        self.0.push(format!("  - {}: {reason}", way.into()));
+        let reason = reason.to_string();
+        self.0.push(format!("  - {}: {}", way.into(), reason.lines().next().unwrap_or_default()));
     }
 
     fn list(&self) -> String {

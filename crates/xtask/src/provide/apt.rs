@@ -8,6 +8,10 @@ use anyhow::{Result, bail};
 
 use crate::{account, step::Step};
 
+/// A mirror that does not answer is given up within seconds.
+pub const IMPATIENT: [&str; 6] =
+    ["-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=10", "-o", "Acquire::https::Timeout=10"];
+
 pub fn is_here() -> bool {
     Path::new("/usr/bin/apt-get").exists()
 }
@@ -42,10 +46,19 @@ pub fn update() {
         if let Some(mut command) = privileged_apt()
             && let Ok(mut step) = Step::begin("refreshing package lists")
         {
-            let _ = step.status(command.arg("update"));
+            let _ = step.status(command.args(IMPATIENT).arg("update"));
             step.done();
         }
     });
+}
+
+/// The proxy that apt's configuration names for addresses of this kind.
+pub fn proxy(url: &str) -> Option<String> {
+    let scheme = url.split_once("://")?.0;
+    let key = format!("Acquire::{scheme}::Proxy");
+    let output = Command::new("apt-config").args(["dump", "--format", "%v", &key]).output().ok()?;
+    let proxy = String::from_utf8_lossy(&output.stdout).trim().to_string();
+    (!proxy.is_empty() && proxy != "DIRECT").then_some(proxy)
 }
 
 fn is_installed(package: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Tried, complete};
+use super::{Tried, complete, source_build::Flavor};
 use crate::{cache, postgres::Postgres};
 
 /// Where distributions and packagers put version 17.
@@ -30,16 +30,28 @@ pub fn found(tried: &mut Tried) -> Option<Postgres> {
 
 /// What we built before, the newest first.
 pub fn cached() -> Vec<PathBuf> {
+    let mut builds = built(Flavor::Plain);
+    builds.extend(cache::dir().ok().and_then(|cache| pgrx_install(&cache)));
+    builds
+}
+
+/// The builds with assertions.
+pub fn cached_with_assertions() -> Vec<PathBuf> {
+    built(Flavor::Assertions)
+}
+
+fn built(flavor: Flavor) -> Vec<PathBuf> {
     let Ok(cache) = cache::dir() else { return Vec::new() };
     let mut builds: Vec<(u32, PathBuf)> = children(&cache)
         .filter_map(|prefix| {
-            let minor = prefix.file_name()?.to_str()?.strip_prefix("postgresql-17.")?.parse().ok()?;
-            Some((minor, prefix.join("bin/pg_config")))
+            let version =
+                prefix.file_name()?.to_str()?.strip_prefix("postgresql-17.")?.strip_suffix(flavor.suffix())?;
+            Some((version.parse().ok()?, prefix.join("bin/pg_config")))
         })
+        .filter(|(_, pg_config)| pg_config.is_file())
         .collect();
-    builds.extend(pgrx_install(&cache).map(|pg_config| (0, pg_config)));
     builds.sort_by_key(|(minor, _)| std::cmp::Reverse(*minor));
-    builds.into_iter().map(|(_, pg_config)| pg_config).filter(|pg_config| pg_config.is_file()).collect()
+    builds.into_iter().map(|(_, pg_config)| pg_config).collect()
 }
 
 /// What `cargo pgrx init` left below the cache.

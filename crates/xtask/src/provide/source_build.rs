@@ -1,4 +1,4 @@
-//! PostgreSQL 17 and pgvector built from Debian's source packages into the cache.
+//! PostgreSQL 17 and pgvector built from source into the cache: as it is run, or with its assertions.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,10 +8,18 @@ use anyhow::{Context, Result, bail};
 use super::{Tried, apt, complete, source_package, vector};
 use crate::{cache, postgres::Postgres, step::Step};
 
-const WAY: &str = "a build from Debian's source packages";
+const WAY: &str = "a build from source";
+
+/// How the server is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavor {
+    Plain,
+    /// With the server's own assertions, which find what would crash it later or corrupt its data.
+    Assertions,
+}
 
 /// What the build wants of the system's own suite.
-const PACKAGES: [&str; 20] = [
+const PACKAGES: [&str; 21] = [
     "gcc",
     "libc6-dev",
     "make",
@@ -32,6 +40,7 @@ const PACKAGES: [&str; 20] = [
     "uuid-dev",
     "tzdata",
     "ca-certificates",
+    "curl",
 ];
 
 /// A part of PostgreSQL, the header it needs, and how `configure` is told of it.
@@ -46,11 +55,7 @@ const OPTIONS: [(&str, &str, &str); 7] = [
 ];
 
 pub fn postgres(tried: &mut Tried) -> Option<Postgres> {
-    if !apt::is_here() {
-        tried.add(WAY, "there is no apt-get to fetch them with");
-        return None;
-    }
-    match build() {
+    match build(Flavor::Plain, None) {
         Ok(prefix) => complete(&prefix.join("bin/pg_config"), tried),
         Err(error) => {
             tried.add(WAY, format!("{error:#}"));
@@ -59,28 +64,28 @@ pub fn postgres(tried: &mut Tried) -> Option<Postgres> {
     }
 }
 
-/// Builds and installs below `<cache>/work` first and moves the whole to its place at the end: an installation that
-/// is there is complete.
-fn build() -> Result<PathBuf> {
-    let missing = apt::install(&PACKAGES).err();
-    for tool in ["cc", "make", "perl", "bison", "flex", "tar"] {
+/// Builds `version` where it can be had, else the newest that can. It is installed below `<cache>/work-…` first and
+/// the whole is moved to its place at the end: an installation that is there is complete.
+pub fn build(flavor: Flavor, version: Option<&str>) -> Result<PathBuf> {
+    let missing = apt::is_here().then(|| apt::install(&PACKAGES).err()).flatten();
+    for tool in ["cc", "make", "perl", "bison", "flex", "tar", "bzip2"] {
         if !runs(tool) {
             let hint = missing.map(|error| format!(" ({error:#})")).unwrap_or_default();
-            bail!("{tool} is missing{hint}");
+            bail!("{tool} is missing; install it{hint}");
         }
     }
-    let work = cache::dir()?.join("work");
+    let work = cache::dir()?.join(format!("work{}", flavor.suffix()));
     cache::remove(&work)?;
     std::fs::create_dir_all(&work)?;
-    let sources = source_package::unpack(&["postgresql-17", "pgvector"], &work)?;
-    let [server, pgvector] = sources.as_slice() else { bail!("expected two source packages") };
+    let server = source_package::unpack(&source_package::POSTGRESQL, version, &work)?;
+    let pgvector = vector::unpack(&work)?;
 
-    let version = version(server)?;
-    let prefix = cache::dir()?.join(format!("postgresql-{version}"));
+    let version = self::version(&server)?;
+    let prefix = cache::dir()?.join(format!("postgresql-{version}{}", flavor.suffix()));
     let stage = work.join("stage");
     let staged = stage.join(prefix.strip_prefix("/").unwrap_or(&prefix));
-    compile(&version, server, &prefix, &stage)?;
-    vector::build(pgvector, &staged.join("bin/pg_config"))?;
+    compile(flavor, &version, &server, &prefix, &stage)?;
+    vector::build(&pgvector, &staged.join("bin/pg_config"))?;
 
     cache::remove(&prefix)?;
     std::fs::rename(&staged, &prefix).with_context(|| format!("moving the build to {}", prefix.display()))?;
@@ -88,10 +93,27 @@ fn build() -> Result<PathBuf> {
     Ok(prefix)
 }
 
-fn compile(version: &str, source: &Path, prefix: &Path, stage: &Path) -> Result<()> {
-    let mut step = Step::begin(&format!("building PostgreSQL {version}"))?;
+impl Flavor {
+    /// What stands behind the version in the name of its directory.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Flavor::Plain => "",
+            Flavor::Assertions => "-cassert",
+        }
+    }
+
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Flavor::Plain => &["CFLAGS=-O2"],
+            Flavor::Assertions => &["--enable-cassert", "CFLAGS=-O1"],
+        }
+    }
+}
+
+fn compile(flavor: Flavor, version: &str, source: &Path, prefix: &Path, stage: &Path) -> Result<()> {
+    let mut step = Step::begin(&format!("building PostgreSQL {version}{}", flavor.suffix()))?;
     let mut configure = Command::new("./configure");
-    configure.arg("--quiet").arg(format!("--prefix={}", prefix.display())).arg("CFLAGS=-O2").current_dir(source);
+    configure.arg("--quiet").arg(format!("--prefix={}", prefix.display())).args(flavor.options()).current_dir(source);
     for (header, with, without) in OPTIONS {
         let option = if has_header(header) { with } else { without };
         if !option.is_empty() {

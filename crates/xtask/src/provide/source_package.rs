@@ -1,114 +1,120 @@
-//! Debian's source packages, fetched through a private apt state so that the system's configuration stays as it is.
+//! The sources that are built: the newest that the package index names, then versions known to build, from whichever
+//! mirror has the right bytes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::apt;
+use super::archive::{self, Archive};
+use super::mirrors::{self, Source};
+use super::source_index::SourceIndex;
 use crate::{cache, step::Step};
 
-/// The suite whose sources are taken: the first one with PostgreSQL 17.
-const SUITE: &str = "trixie";
-
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-
-/// Fetches source packages and unpacks their upstream archives below `dir`; one directory per package, in order.
-pub fn unpack(packages: &[&str], dir: &Path) -> Result<Vec<PathBuf>> {
-    if !apt::is_here() {
-        bail!("there is no apt-get to fetch source packages with");
-    }
-    let mut step = Step::begin(&format!("fetching the sources of {}", packages.join(", ")))?;
-    let mirrors = mirrors(&mut step)?;
-    if mirrors.is_empty() {
-        bail!("apt knows no mirror of Debian (apt-get indextargets)");
-    }
-    let mut failure = None;
-    for mirror in &mirrors {
-        match fetch(&mut step, mirror, packages, dir) {
-            Ok(()) => {
-                let unpacked = packages.iter().map(|package| extract(&mut step, package, dir)).collect();
-                step.done();
-                return unpacked;
-            }
-            Err(error) => failure = Some(error),
-        }
-    }
-    Err(failure.context("no mirror answered")?)
+/// A source package and the versions of it that are known to build, the newest first: version, extension of the
+/// archive's name, SHA-256.
+pub struct Package {
+    pub name: &'static str,
+    known: &'static [(&'static str, &'static str, &'static str)],
+    /// Where upstream has the same archive, with the version in place of `{}`.
+    upstream: Option<&'static str>,
 }
 
-fn fetch(step: &mut Step, mirror: &str, packages: &[&str], dir: &Path) -> Result<()> {
-    let state = PrivateState::new(mirror)?;
-    step.run(state.apt_get().arg("update"))?;
-    step.run(state.apt_get().args(["source", "--download-only"]).args(packages).current_dir(dir))
-}
+pub const POSTGRESQL: Package = Package {
+    name: "postgresql-17",
+    known: &[
+        ("17.11", "bz2", "dd27f2b3c59e73ed14aa3324901242bf69a032a6347805f274e6260322d42979"),
+        ("17.10", "bz2", "078a03516dcdbdb705fecaf415ea3d13a956c589e46f09fed68a06fb00598c90"),
+        ("17.9", "bz2", "3b9a62538a8da151e807a3ddb1198e8605f2032544d78f403ae883d27ecf1ee4"),
+    ],
+    upstream: Some("https://ftp.postgresql.org/pub/source/v{}/postgresql-{}.tar.bz2"),
+};
 
-fn extract(step: &mut Step, package: &str, dir: &Path) -> Result<PathBuf> {
-    let archive = std::fs::read_dir(dir)?.flatten().map(|entry| entry.path()).find(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with(&format!("{package}_")) && name.contains(".orig.tar.") && !name.ends_with(".asc")
-    });
-    let archive = archive.with_context(|| format!("the source package {package} has no upstream archive"))?;
-    let into = dir.join(package);
+pub const PGVECTOR: Package = Package {
+    name: "pgvector",
+    known: &[("0.8.0", "gz", "867a2c328d4928a5a9d6f052cd3bc78c7d60228a9b914ad32aa3db88e9de27b0")],
+    upstream: None,
+};
+
+/// Fetches a package's archive and unpacks it below `dir`. `version` is tried before all others.
+pub fn unpack(package: &Package, version: Option<&str>, dir: &Path) -> Result<PathBuf> {
+    let mut step = Step::begin(&format!("fetching the source of {}", package.name))?;
+    let archives = candidates(&mut step, package, version)?;
+    let kept = cache::subdir("archives")?;
+    let archive = archive::first(&mut step, &archives, &kept).with_context(|| {
+        format!("no source of {} can be had; put one of its archives into {}", package.name, kept.display())
+    })?;
+    let into = dir.join(package.name);
     std::fs::create_dir_all(&into)?;
     step.run(Command::new("tar").arg("xf").arg(&archive).arg("-C").arg(&into).arg("--strip-components=1"))?;
+    step.done();
     Ok(into)
 }
 
-/// The mirrors of Debian this machine's own configuration names.
-fn mirrors(step: &mut Step) -> Result<Vec<String>> {
-    let known = list_mirrors(&mut Command::new("apt-get"))?;
-    if !known.is_empty() {
-        return Ok(known);
+/// The index is asked only where it can matter: a version that is asked for and lies in the cache needs no network.
+fn candidates(step: &mut Step, package: &Package, version: Option<&str>) -> Result<Vec<Archive>> {
+    let sources = mirrors::sources(step).unwrap_or_default();
+    let mut archives = known(package, &sources);
+    if version.is_none() || !archives.iter().any(|archive| is_version(archive, version)) {
+        let index = SourceIndex::update(step, &sources).map(|index| index.archives(package.name));
+        let mut newest = index.unwrap_or_default();
+        newest.retain(|archive| !archives.iter().any(|known| known.sha256 == archive.sha256));
+        archives.splice(..0, newest);
     }
-    // Images often come without package lists, and apt names only those it has: fetch them to a place of our own.
-    let lists = cache::subdir("apt/system-lists")?;
-    let with_lists = || {
-        let mut command = Command::new("apt-get");
-        command.arg("-o").arg(format!("Dir::State::lists={}", lists.display()));
-        command
+    // Stable: the others keep their order.
+    archives.sort_by_key(|archive| !is_version(archive, version));
+    Ok(archives)
+}
+
+fn is_version(archive: &Archive, version: Option<&str>) -> bool {
+    version.is_some_and(|version| archive.file.contains(&format!("_{version}.orig.")))
+}
+
+fn known(package: &Package, sources: &[Source]) -> Vec<Archive> {
+    let archive = |(version, extension, sha256): &(&str, &str, &str)| {
+        let file = format!("{}_{version}.orig.tar.{extension}", package.name);
+        let pools = mirrors::uris(sources).into_iter().flat_map(|mirror| pools(mirror, sources));
+        let mut urls: Vec<String> = pools.map(|pool| format!("{pool}/p/{}/{file}", package.name)).collect();
+        urls.extend(package.upstream.map(|url| url.replace("{}", version)));
+        Archive { file, sha256: sha256.to_string(), urls }
     };
-    step.status(with_lists().arg("update"))?;
-    list_mirrors(&mut with_lists())
+    package.known.iter().map(archive).collect()
 }
 
-fn list_mirrors(apt_get: &mut Command) -> Result<Vec<String>> {
-    let output = apt_get.args(["indextargets", "--format", "$(LABEL)|$(REPO_URI)", "ShortDesc: Packages"]).output()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut mirrors: Vec<String> =
-        text.lines().filter_map(|line| line.strip_prefix("Debian|")).map(str::to_string).collect();
-    mirrors.dedup();
-    Ok(mirrors)
+/// A mirror's pools: one for each component that the configuration takes from it, `main` in any case.
+fn pools(mirror: &Source, sources: &[Source]) -> Vec<String> {
+    let mut components = vec!["main"];
+    components.extend(sources.iter().filter(|source| source.uri == mirror.uri).map(|source| source.component.as_str()));
+    components.sort();
+    components.dedup();
+    let is_security = mirror.uri.trim_end_matches('/').ends_with("-security");
+    let below = if is_security { "pool/updates" } else { "pool" };
+    components.iter().map(|component| format!("{}{below}/{component}", mirror.uri)).collect()
 }
 
-/// apt with a source list, lists and caches of its own.
-struct PrivateState {
-    dir: PathBuf,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl PrivateState {
-    fn new(mirror: &str) -> Result<PrivateState> {
-        let dir = cache::subdir("apt")?;
-        std::fs::create_dir_all(dir.join("lists/partial"))?;
-        std::fs::create_dir_all(dir.join("archives/partial"))?;
-        let signed = if Path::new(KEYRING).exists() { format!("[signed-by={KEYRING}] ") } else { String::new() };
-        std::fs::write(dir.join("sources.list"), format!("deb-src {signed}{mirror} {SUITE} main\n"))?;
-        Ok(PrivateState { dir })
-    }
-
-    fn apt_get(&self) -> Command {
-        let dir = self.dir.display();
-        let mut command = Command::new("apt-get");
-        for option in [
-            format!("Dir::Etc::sourcelist={dir}/sources.list"),
-            "Dir::Etc::sourceparts=/dev/null".to_string(),
-            format!("Dir::State::lists={dir}/lists"),
-            format!("Dir::Cache::archives={dir}/archives"),
-            "Dir::Cache::pkgcache=".to_string(),
-            "Dir::Cache::srcpkgcache=".to_string(),
-        ] {
-            command.arg("-o").arg(option);
-        }
-        command
+    #[test]
+    fn known_versions_are_looked_for_at_every_mirror_of_the_configuration() {
+        let source = |uri: &str, component: &str| Source {
+            label: "Debian".into(),
+            uri: uri.into(),
+            suite: "bookworm".into(),
+            component: component.into(),
+            signed_by: None,
+        };
+        let sources = [source("http://a.example/debian/", "main"), source("http://a.example/debian-security/", "main")];
+        let archives = known(&POSTGRESQL, &sources);
+        assert_eq!(archives.len(), 3);
+        assert_eq!(
+            archives[0].urls[..2],
+            [
+                "http://a.example/debian/pool/main/p/postgresql-17/postgresql-17_17.11.orig.tar.bz2",
+                "http://a.example/debian-security/pool/updates/main/p/postgresql-17/postgresql-17_17.11.orig.tar.bz2",
+            ]
+        );
+        assert!(is_version(&archives[1], Some("17.10")) && !is_version(&archives[2], Some("17.10")));
     }
 }

@@ -1,6 +1,6 @@
 //! pgvector, which the extension requires.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -26,10 +26,7 @@ pub fn ensure(postgres: &Postgres) -> Result<()> {
     let work = cache::dir()?.join("work-pgvector");
     cache::remove(&work)?;
     std::fs::create_dir_all(&work)?;
-    let source = match source_package::unpack(&["pgvector"], &work) {
-        Ok(sources) => sources.into_iter().next().context("no source package")?,
-        Err(error) => clone(&work).with_context(|| format!("{error:#}; then"))?,
-    };
+    let source = unpack(&work)?;
     build(&source, &postgres.pg_config)?;
     cache::remove(&work)?;
     if !postgres.has_extension("vector") {
@@ -53,7 +50,13 @@ pub fn build(source: &Path, pg_config: &Path) -> Result<()> {
     Ok(())
 }
 
-fn clone(work: &Path) -> Result<std::path::PathBuf> {
+/// pgvector's source below `work`, from a mirror or else from upstream's repository.
+pub fn unpack(work: &Path) -> Result<PathBuf> {
+    source_package::unpack(&source_package::PGVECTOR, None, work)
+        .or_else(|error| clone(work).with_context(|| format!("{error:#}; then")))
+}
+
+fn clone(work: &Path) -> Result<PathBuf> {
     let (url, tag) = UPSTREAM;
     let into = work.join("pgvector");
     let mut git = Command::new("git");
