@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use postgres::types::FromSqlOwned;
 use postgres::{Client, NoTls, Row};
 
+use xtask::amcheck;
+
 use crate::server::Server;
 use crate::wait::wait_until;
 
@@ -156,7 +158,13 @@ impl Drop for Database {
         }
         drop(self.session.take());
         if self.ours && self.server.is_running() {
+            let wrong = amcheck::findings(&self.server, &self.name);
             let _ = self.server.psql("postgres", &format!("drop database if exists {} with (force)", self.name));
+            match wrong {
+                Err(error) => eprintln!("{} was not looked at by amcheck: {error:#}", self.name),
+                Ok(wrong) if wrong.is_empty() || std::thread::panicking() => {}
+                Ok(wrong) => panic!("{}", wrong.join("\n")),
+            }
         }
     }
 }

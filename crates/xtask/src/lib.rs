@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod amcheck;
 pub mod bench;
 pub mod boundary;
 pub mod cache;

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::{Plan, verdict::Verdict};
 use crate::checkout::EXTENSION;
 use crate::cluster::{Cluster, ClusterOptions};
-use crate::step;
+use crate::{amcheck, step};
 
 /// A file that takes longer hangs.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -57,9 +57,14 @@ fn run_file(cluster: &Cluster, folder: &Path, sql: &Path, accept: bool) -> Resul
     let result = folder.join("results").join(format!("{name}.out"));
     let outcome =
         cluster.psql(&database, &create).and_then(|_| print_results(cluster, &database, folder, sql, &result));
+    let wrong = amcheck::findings(cluster, &database);
     let dropped = cluster.psql("postgres", &format!("drop database \"{database}\" with (force)"));
     outcome?;
     dropped?;
+    let wrong = wrong?;
+    if !wrong.is_empty() {
+        bail!("{}", wrong.join("\n"));
+    }
 
     let expected = folder.join("expected").join(format!("{name}.out"));
     if accept {
@@ -83,7 +88,7 @@ fn print_results(cluster: &Cluster, database: &str, folder: &Path, sql: &Path, r
         if started.elapsed() > LONGEST {
             child.kill()?;
             child.wait()?;
-            anyhow::bail!("no end after {} s; the end of its output:\n{}", LONGEST.as_secs(), step::tail(result, 20));
+            bail!("no end after {} s; the end of its output:\n{}", LONGEST.as_secs(), step::tail(result, 20));
         }
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -98,8 +103,8 @@ fn compare(expected: &Path, result: &Path) -> Result<()> {
     }
     let diff = Command::new("diff").arg("-U3").arg(expected).arg(result).stdin(Stdio::null()).output();
     match diff {
-        Ok(diff) => anyhow::bail!("{}", String::from_utf8_lossy(&diff.stdout)),
-        Err(_) => anyhow::bail!("{} differs from {}", result.display(), expected.display()),
+        Ok(diff) => bail!("{}", String::from_utf8_lossy(&diff.stdout)),
+        Err(_) => bail!("{} differs from {}", result.display(), expected.display()),
     }
 }
 
