@@ -11,7 +11,7 @@ COPY --from=rust /usr/local/cargo /usr/local/cargo
 COPY --from=rust /usr/local/rustup /usr/local/rustup
 ENV CARGO_HOME=/usr/local/cargo RUSTUP_HOME=/usr/local/rustup PATH=/usr/local/cargo/bin:$PATH
 # Nobody looks into it with a debugger here: a quarter of the size.
-ENV CARGO_PROFILE_RELEASE_DEBUG=false
+ENV CARGO_PROFILE_MEASURED_DEBUG=false
 WORKDIR /source
 COPY Cargo.toml Cargo.lock pg_frontdesk.control ./
 COPY .cargo .cargo

@@ -32,7 +32,7 @@ pub fn run(postgres: &Postgres, name: Option<&str>, options: &[String]) -> Resul
         let known: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
         bail!("there is no bench {}; there is: {}", name.unwrap_or("at all"), known.join(", "));
     }
-    install::install(postgres)?;
+    install::install_measured(postgres)?;
     for (name, bench) in chosen {
         eprintln!("  bench {name}");
         bench(postgres, options)?;

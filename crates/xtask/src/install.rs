@@ -17,10 +17,36 @@ pub struct Changed {
     pub scripts: bool,
 }
 
+/// How the extension is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Profile {
+    /// Incremental, without optimisation.
+    Dev,
+    /// Optimised crate by crate: built in minutes.
+    Release,
+    /// Optimised across crates: what is measured and what is shipped.
+    Measured,
+}
+
 /// Builds the extension and puts it into `postgres`.
 pub fn install(postgres: &Postgres) -> Result<Changed> {
+    install_as(if is_dev() { Profile::Dev } else { Profile::Release }, postgres, postgres)
+}
+
+/// The same, built as it is shipped.
+pub fn install_measured(postgres: &Postgres) -> Result<Changed> {
+    install_as(if is_dev() { Profile::Dev } else { Profile::Measured }, postgres, postgres)
+}
+
+/// Puts the library that is built for `postgres` into `other`, an installation of the same version: assertions of the
+/// server are no part of what a library is built against.
+pub fn install_into(postgres: &Postgres, other: &Postgres) -> Result<Changed> {
+    install_as(if is_dev() { Profile::Dev } else { Profile::Release }, postgres, other)
+}
+
+fn install_as(profile: Profile, built_for: &Postgres, postgres: &Postgres) -> Result<Changed> {
     let root = checkout::root()?;
-    let library = build(&root, postgres)?;
+    let library = build(profile, &root, built_for)?;
     let _lock = cache::lock("install")?;
     let mut changed = Changed::default();
     for file in files(&root, &library, postgres)? {
@@ -39,7 +65,7 @@ pub fn install(postgres: &Postgres) -> Result<Changed> {
 /// Builds the extension for `postgres` and lays its files out below `out` as they would lie on the system.
 pub fn package(postgres: &Postgres, out: &Path) -> Result<()> {
     let root = checkout::root()?;
-    let library = build(&root, postgres)?;
+    let library = build(Profile::Measured, &root, postgres)?;
     for mut file in files(&root, &library, postgres)? {
         file.destination = out.join(file.destination.strip_prefix("/").unwrap_or(&file.destination));
         if let Some(dir) = file.destination.parent() {
@@ -74,16 +100,20 @@ struct Placed {
     is_library: bool,
 }
 
-fn build(root: &Path, postgres: &Postgres) -> Result<PathBuf> {
+fn build(profile: Profile, root: &Path, postgres: &Postgres) -> Result<PathBuf> {
     let mut command = cargo(root, postgres);
     command.args(["build", "--lib", "-p", EXTENSION]);
-    let profile = if is_dev() { "debug" } else { "release" };
-    if !is_dev() {
-        command.arg("--release");
+    let folder = match profile {
+        Profile::Dev => "debug",
+        Profile::Release => "release",
+        Profile::Measured => "measured",
+    };
+    if profile != Profile::Dev {
+        command.args(["--profile", folder]);
     }
     step::run("building the extension", &mut command)?;
     let suffix = if cfg!(target_os = "macos") { "dylib" } else { "so" };
-    Ok(checkout::target_dir(root)?.join(format!("{profile}/lib{EXTENSION}.{suffix}")))
+    Ok(checkout::target_dir(root)?.join(format!("{folder}/lib{EXTENSION}.{suffix}")))
 }
 
 fn files(root: &Path, library: &Path, postgres: &Postgres) -> Result<Vec<Placed>> {
