@@ -14,6 +14,7 @@ mod ffi;
 mod guc;
 mod job;
 mod launcher;
+mod pg;
 mod shmem;
 mod utility;
 mod vault;

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::jsonb::Form;
 use super::row::{self, Row};
 use crate::error::raise;
+use crate::pg::role;
 
 /// No calendar goes further than 100,000 years from 2000; infinity is no moment either.
 const FURTHEST: i64 = 100_000 * 366 * 86_400 * 1_000_000;
@@ -235,28 +236,20 @@ type Plan = std::thread::LocalKey<RefCell<Option<OwnedPreparedStatement>>>;
 
 /// Calls a verb with the rights of the extension: who changes the row has none on its timer.
 fn call(plan: &'static Plan, verb: &str, args: &[DatumWithOid]) {
-    let mut user = pg_sys::InvalidOid;
-    let mut context = 0;
-    // SAFETY: restored below; an error aborts the (sub)transaction, which restores it too.
-    unsafe {
-        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
-        let local = pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32;
-        pg_sys::SetUserIdAndSecContext(pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID), context | local);
-    }
-    let outcome = Spi::connect_mut(|client| {
-        if plan.with_borrow(Option::is_none) {
-            let marks: Vec<String> = (1..=args.len()).map(|n| format!("${n}")).collect();
-            let types: Vec<pg_sys::PgOid> = args.iter().map(|arg| arg.oid().into()).collect();
-            let query = format!("select frontdesk.{verb}({})", marks.join(", "));
-            plan.set(Some(client.prepare_mut(query.as_str(), &types)?.keep()));
-        }
-        plan.with_borrow(|plan| match plan {
-            Some(plan) => client.update(plan, None, args).map(|_| ()),
-            None => Ok(()),
+    let outcome = role::as_extension(|| {
+        Spi::connect_mut(|client| {
+            if plan.with_borrow(Option::is_none) {
+                let marks: Vec<String> = (1..=args.len()).map(|n| format!("${n}")).collect();
+                let types: Vec<pg_sys::PgOid> = args.iter().map(|arg| arg.oid().into()).collect();
+                let query = format!("select frontdesk.{verb}({})", marks.join(", "));
+                plan.set(Some(client.prepare_mut(query.as_str(), &types)?.keep()));
+            }
+            plan.with_borrow(|plan| match plan {
+                Some(plan) => client.update(plan, None, args).map(|_| ()),
+                None => Ok(()),
+            })
         })
     });
-    // SAFETY: as it was.
-    unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
     if let Err(error) = outcome {
         raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None);
     }

@@ -6,7 +6,7 @@ use pgrx::prelude::*;
 use pgrx::spi::{SpiResult, SpiTupleTable};
 use serde::Deserialize;
 
-use crate::job::owner::as_role;
+use crate::pg::role::as_role;
 
 /// What is embedded by which embedder.
 #[derive(Clone, Copy, Deserialize)]

@@ -3,6 +3,8 @@
 use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 
+use crate::pg::role::as_role;
+
 /// The first column of the query, whose arguments are keys and moments.
 pub fn query_as(
     role: pg_sys::Oid,
@@ -20,20 +22,4 @@ pub fn query_as(
         })
     });
     rows.unwrap_or_else(|error| error!("{error}"))
-}
-
-/// Runs `body` with the rights of a role, and with no more than them.
-pub fn as_role<T>(role: pg_sys::Oid, body: impl FnOnce() -> T) -> T {
-    let mut user = pg_sys::InvalidOid;
-    let mut context = 0;
-    // SAFETY: restored below; an error aborts the (sub)transaction, which restores it too.
-    unsafe {
-        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
-        let restricted = (pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION) as i32;
-        pg_sys::SetUserIdAndSecContext(role, context | restricted);
-    }
-    let result = body();
-    // SAFETY: as it was.
-    unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
-    result
 }

@@ -11,6 +11,7 @@ use scoring::{Book, ModelDefinition, ScoreError};
 use super::super::row::Row;
 use crate::engine::clock;
 use crate::error::raise;
+use crate::pg::role;
 
 /// Tenants whose books are kept.
 const MOST: usize = 10_000;
@@ -149,16 +150,6 @@ fn prepare(client: &pgrx::spi::SpiClient, plan: &'static Plan, query: &str, type
 
 /// With the rights of the extension: who changes a row has none on the models.
 fn as_owner<T>(read: impl FnOnce() -> SpiResult<T>) -> T {
-    let mut user = pg_sys::InvalidOid;
-    let mut context = 0;
-    // SAFETY: restored below; an error aborts the (sub)transaction, which restores it too.
-    unsafe {
-        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
-        let local = pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32;
-        pg_sys::SetUserIdAndSecContext(pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID), context | local);
-    }
-    let outcome = read();
-    // SAFETY: as it was.
-    unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
-    outcome.unwrap_or_else(|error| raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None))
+    role::as_extension(read)
+        .unwrap_or_else(|error| raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None))
 }

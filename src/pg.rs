@@ -1,0 +1,3 @@
+//! The ground floor: what the rest needs of PostgreSQL, and where the care that it takes is taken once.
+
+pub mod role;
