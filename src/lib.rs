@@ -27,6 +27,7 @@ pub extern "C-unwind" fn _PG_init() {
     ffi::forget_backtraces();
     guc::init();
     wake::init();
+    pg::door::init();
     utility::init();
     launcher::init();
 }

@@ -1,3 +1,4 @@
 //! The ground floor: what the rest needs of PostgreSQL, and where the care that it takes is taken once.
 
+pub mod door;
 pub mod role;

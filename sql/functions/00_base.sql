@@ -6,6 +6,42 @@ language c as 'MODULE_PATHNAME', 'clock_now_wrapper';
 comment on function frontdesk.now() is
   'the clock of the engine: the time of day, or the setting frontdesk.fake_now in tests';
 
+create or replace function frontdesk_internal.caller() returns regrole
+stable parallel restricted
+language c as 'MODULE_PATHNAME', 'caller_wrapper';
+comment on function frontdesk_internal.caller() is
+  'the role that called the verb that is running; an error where none is. Within another verb it is who called that one';
+
+create or replace function frontdesk_internal.caller_has(role regrole) returns boolean
+stable parallel restricted
+return pg_catalog.pg_has_role(frontdesk_internal.caller(), role, 'usage');
+comment on function frontdesk_internal.caller_has(regrole) is
+  'does the caller of the verb that is running have the rights of this role: is it the role, a member that inherits from it, or a superuser';
+
+create or replace function frontdesk_internal.check_own_table(source regclass) returns void
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  c pg_class;
+begin
+  if source is null then
+    raise exception using errcode = 'null_value_not_allowed', message = 'source must not be null', hint = 'Name a table of yours.';
+  end if;
+  select * into c from pg_class where oid = source;
+  if not found then
+    raise exception using errcode = 'undefined_table', message = format('there is no table with oid %s', source::oid);
+  elsif c.relkind not in ('r', 'p') then
+    raise exception using errcode = 'wrong_object_type', message = format('%s is not a table', source),
+      hint = 'Name an ordinary or partitioned table.';
+  elsif c.relnamespace::regnamespace::text in ('pg_catalog', 'information_schema', 'pg_toast', 'frontdesk', 'frontdesk_internal') then
+    raise exception using errcode = 'wrong_object_type', message = format('%s is a system table', source);
+  elsif not frontdesk_internal.caller_has(c.relowner::regrole) then
+    raise exception using errcode = 'insufficient_privilege', message = format('must be owner of table %s', source);
+  end if;
+end
+$$;
+comment on function frontdesk_internal.check_own_table(regclass) is
+  'internal: an error unless this is a table that the caller of the running verb owns, or has the rights of the owner of';
+
 create or replace function frontdesk.engine_slot()
 returns table (
   pid int, launcher_pid int, started_at timestamptz, in_flight bigint, queued bigint,

@@ -1,7 +1,7 @@
 -- Least privilege: PUBLIC may use what tells nothing and changes nothing.
 
-revoke all on all functions in schema frontdesk from public;
-revoke all on all tables in schema frontdesk from public;
+revoke all on all functions in schema frontdesk, frontdesk_internal from public;
+revoke all on all tables in schema frontdesk, frontdesk_internal from public;
 revoke all on all sequences in schema frontdesk from public;
 
 grant usage on schema frontdesk to public;
@@ -11,6 +11,7 @@ grant execute on function
   frontdesk.pattern_matches(text, text),
   frontdesk.filter_matches(jsonb, jsonb),
   frontdesk.check_event_type(text),
+  frontdesk.check_own_type(text, text),
   frontdesk.check_schema(jsonb),
   frontdesk.validate_json(jsonb, jsonb),
   frontdesk.check_filter(jsonb),
@@ -55,12 +56,10 @@ grant execute on function
   frontdesk.explain_score_of(text, text, uuid),
   frontdesk.explain_score(jsonb, text, uuid),
   frontdesk.score_is_stale(record, text, text, text, text, text),
-  frontdesk.keep_score(),
   frontdesk.keep_scores(regclass, text, name, name, name, name),
   frontdesk.fit_score_model(text, text[], boolean[]),
   frontdesk.follow_scores(text)
 to public;
-grant select, insert, delete on frontdesk.score_follower to public;
 
 -- Jobs and reminders are everybody's own: row level security (sql/tables/30_schedule.sql, 31_timer.sql) says which.
 grant execute on function
@@ -141,5 +140,5 @@ grant execute on function
   frontdesk.normalize_phone(text, text, boolean),
   frontdesk.normalize_handle(text, boolean),
   frontdesk.clean_line(text, text, int),
-  frontdesk.normalize_row()
+  frontdesk.normalize_columns(regclass, text[])
 to public;

@@ -12,6 +12,13 @@ begin
 end
 $$;
 
+-- What only the verbs themselves call. A public verb that writes our tables is declared
+--   create or replace function frontdesk.v(...) returns ... language c as 'MODULE_PATHNAME', 'verb';
+-- and does its work in frontdesk_internal.v with the same argument types, as the extension's owner (src/pg/door.rs). There
+-- frontdesk_internal.caller() is the role that called, which pg_has_role() is asked about. So nobody needs a right on a table.
+create schema frontdesk_internal;
+comment on schema frontdesk_internal is 'pg_frontdesk''s own: what stands behind its verbs. Nobody but the owner may use it';
+
 -- Who this installation is, and what it is meant to be doing.
 
 create table frontdesk.installation (

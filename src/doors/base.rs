@@ -5,7 +5,21 @@ use std::sync::atomic::Ordering::SeqCst;
 use pgrx::prelude::*;
 
 use crate::engine::clock;
+use crate::error::raise;
+use crate::pg::door;
 use crate::{shmem, wake};
+
+#[pg_extern(sql = false)]
+fn caller() -> pg_sys::Oid {
+    door::caller().unwrap_or_else(|| {
+        raise(
+            PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "no verb of pg_frontdesk is running",
+            Some("frontdesk_internal.caller() is the role that called one, for the verb itself to ask.".into()),
+            None,
+        )
+    })
+}
 
 #[pg_extern(sql = false)]
 fn clock_now() -> TimestampWithTimeZone {
