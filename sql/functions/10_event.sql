@@ -15,6 +15,16 @@ create or replace function frontdesk.check_event_type(type text) returns text
 immutable parallel safe language c as 'MODULE_PATHNAME', 'check_event_type_wrapper';
 comment on function frontdesk.check_event_type(text) is 'the type itself, or an error saying what a valid event type is';
 
+create or replace function frontdesk_internal.is_reserved(type text) returns boolean
+immutable parallel safe language c as 'MODULE_PATHNAME', 'is_reserved_wrapper';
+comment on function frontdesk_internal.is_reserved(text) is
+  'do events of this type belong to the engine: endpoint.*, delivery.*, http.*, job.*, flow.*, engine.*; the same of an entity and of a pattern';
+
+create or replace function frontdesk.check_own_type(type text, what text = 'event type') returns text
+immutable parallel safe language c as 'MODULE_PATHNAME', 'check_own_type_wrapper';
+comment on function frontdesk.check_own_type(text, text) is
+  'the type itself, or an error saying that it is none or belongs to the engine: asked wherever somebody names a type of events to be recorded';
+
 create or replace function frontdesk.check_filter(filter jsonb) returns jsonb
 immutable parallel safe language c as 'MODULE_PATHNAME', 'check_filter_wrapper';
 comment on function frontdesk.check_filter(jsonb) is 'the filter itself, or an error naming the unknown operator, its path and the known ones';
@@ -22,13 +32,7 @@ comment on function frontdesk.check_filter(jsonb) is 'the filter itself, or an e
 create or replace function frontdesk.emit(type text, data jsonb = '{}', key text = null, tenant uuid = null) returns bigint
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  if type like 'endpoint.%' or type like 'delivery.%' or type = 'http.request' then
-    raise exception using errcode = 'reserved_name',
-      message = format('event type "%s" is reserved', type),
-      detail = 'endpoint.*, delivery.* and http.request are emitted by the engine itself.',
-      hint = 'Choose another first segment.';
-  end if;
-  return frontdesk.record_event(frontdesk.check_event_type(type), 'E', coalesce(data, '{}'), key, tenant);
+  return frontdesk.record_event(frontdesk.check_own_type(type), 'E', coalesce(data, '{}'), key, tenant);
 end
 $$;
 comment on function frontdesk.emit(text, jsonb, text, uuid) is
@@ -120,11 +124,7 @@ declare
 begin
   perform frontdesk.watch_source(source);
   entity := coalesce(entity, (select regexp_replace(lower(relname), '[^a-z0-9_-]', '_', 'g') from pg_class where oid = source));
-  perform frontdesk.check_event_type(entity);
-  if entity ~ '^(endpoint|delivery|http)(\.|$)' then
-    raise exception using errcode = 'reserved_name', message = format('entity "%s" is reserved', entity),
-      hint = 'Give another: frontdesk.watch(..., entity => ''my_' || entity || ''').';
-  end if;
+  perform frontdesk.check_own_type(entity, 'entity');
   if coalesce(cardinality(operations), 0) = 0 then
     raise exception using errcode = 'invalid_parameter_value', message = 'operations must name at least one operation',
       hint = 'Any of insert, update, delete, truncate.';

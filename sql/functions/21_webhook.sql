@@ -54,7 +54,7 @@ language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_te
 declare
   n frontdesk.endpoint;
 begin
-  perform frontdesk.check_event_type(p_event_type);
+  perform frontdesk.check_own_type(p_event_type);
   select * into n from frontdesk.endpoint e where e.name = p_webhook_name;
   if not found then
     raise warning using errcode = 'undefined_object', message = format('webhook "%s" does not exist, nothing is sent', p_webhook_name),

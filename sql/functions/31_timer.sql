@@ -170,10 +170,7 @@ begin
     raise exception using errcode = 'invalid_parameter_value', message = format('offset %s is out of range', "offset"),
       hint = 'Negative is before, positive after the column''s moment, at most 100 years: interval ''-24 hours''.';
   end if;
-  perform frontdesk.check_event_type(event);
-  if event ~ '^(endpoint|delivery|http|job)(\.|$)' then
-    raise exception using errcode = 'reserved_name', message = format('event type "%s" is reserved', event), hint = 'Choose another first segment.';
-  end if;
+  perform frontdesk.check_own_type(event);
   perform frontdesk.check_filter(condition) where condition is not null;
   if late is null or late not in ('fire', 'skip') then
     raise exception using errcode = 'invalid_parameter_value', message = format('late "%s" is unknown', late), hint = 'fire or skip.';

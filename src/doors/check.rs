@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use courier::{Guard, HeaderName, HeaderValue, Target};
+use courier::{Guard, HeaderName, HeaderValue, Target, UrlError};
 use filter::{Filter, Pattern};
 use pgrx::JsonB;
 use pgrx::prelude::*;
@@ -18,6 +18,25 @@ use crate::{ffi, guc, vault};
 fn check_event_type(kind: Option<&str>) -> &str {
     let kind = kind.unwrap_or_default();
     filter::check_event_type(kind).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
+    kind
+}
+
+#[pg_extern(sql = false)]
+fn is_reserved(kind: Option<&str>) -> bool {
+    filter::is_reserved(kind.unwrap_or_default())
+}
+
+#[pg_extern(sql = false)]
+fn check_own_type<'a>(kind: Option<&'a str>, what: Option<&str>) -> &'a str {
+    let kind = check_event_type(kind);
+    if filter::is_reserved(kind) {
+        raise(
+            PgSqlErrorCode::ERRCODE_RESERVED_NAME,
+            format!("{} \"{kind}\" is reserved", what.unwrap_or("event type")),
+            Some(format!("Events whose first part is one of {} are the engine's own.", filter::RESERVED.join(", "))),
+            Some(format!("Choose another first part, such as \"my_{kind}\".")),
+        );
+    }
     kind
 }
 
@@ -43,10 +62,22 @@ fn check_url(url: Option<&str>) -> &str {
     url
 }
 
+/// What is wrong with the address alone, which is not raised.
+#[pg_extern(sql = false)]
+fn check_request_url(url: Option<&str>) -> Option<String> {
+    match Target::parse(url.unwrap_or_default(), &Guard::new(guc::allow_networks())) {
+        Ok(_) => None,
+        Err(refused @ UrlError::Refused(_)) => Some(refused.to_string()),
+        Err(error) => wrong_url(&error),
+    }
+}
+
 pub fn parse_url(url: &str) -> Target {
-    Target::parse(url, &Guard::new(guc::allow_networks())).unwrap_or_else(|error| {
-        invalid(format!("invalid URL: {error}"), Some(error.hint().to_string()).filter(|hint| !hint.is_empty()))
-    })
+    Target::parse(url, &Guard::new(guc::allow_networks())).unwrap_or_else(|error| wrong_url(&error))
+}
+
+fn wrong_url(error: &UrlError) -> ! {
+    invalid(format!("invalid URL: {error}"), Some(error.hint().to_string()).filter(|hint| !hint.is_empty()))
 }
 
 #[pg_extern(sql = false)]

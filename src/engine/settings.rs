@@ -89,11 +89,7 @@ impl Settings {
             id: row.id,
             active: row.state == "active",
             target: target(&row.url, guard),
-            service_patterns: patterns(
-                row.events
-                    .iter()
-                    .filter(|text| ["endpoint.", "delivery.", "job."].iter().any(|own| text.starts_with(own))),
-            ),
+            service_patterns: patterns(row.events.iter().filter(|text| filter::is_reserved(text))),
             patterns: patterns(row.events.iter()),
             filter: row.filter.and_then(|filter| Filter::parse(&filter).ok()),
             payload: Payload::parse(&row.payload),

@@ -58,7 +58,8 @@ impl Payload {
 
 fn standard(event: &Event) -> String {
     let (timestamp, data, previous) = (clock::rfc3339(event.created_at), record(event), previous(event));
-    let mut parts = vec![r#"{"type":""#, &event.kind, r#"","timestamp":""#, &timestamp, r#"","data":"#, data];
+    let kind = serde_json::Value::from(event.kind.as_str()).to_string();
+    let mut parts = vec![r#"{"type":"#, &kind, r#","timestamp":""#, &timestamp, r#"","data":"#, data];
     if let Some(previous) = &previous {
         parts.extend([r#","previous":"#, previous]);
     }

@@ -3,6 +3,16 @@ use std::fmt;
 /// The longest event type and the longest pattern, in bytes.
 pub(crate) const MAX_BYTES: usize = 200;
 
+/// First parts of the types that the engine alone records. Nobody else's event has one of them, and a pattern has to begin
+/// with one to take the engine's own events.
+pub const RESERVED: [&str; 6] = ["endpoint", "delivery", "http", "job", "flow", "engine"];
+
+/// Whether an event type, an entity or a pattern begins with a part of [`RESERVED`].
+pub fn is_reserved(text: &str) -> bool {
+    let first = text.split('.').next().unwrap_or_default();
+    RESERVED.contains(&first)
+}
+
 /// Whether `text` names a type of event: parts of letters, digits, `_` and `-` with dots between, 1 to 200 bytes.
 ///
 /// # Errors
@@ -70,6 +80,16 @@ mod tests {
     fn good_ones() {
         for text in ["lead.created", "booking.flights.booked", "a", "A-1_b.9", &"x".repeat(200)] {
             assert_eq!(check_event_type(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn reserved_is_the_first_part() {
+        for text in ["job.failed", "http.request", "endpoint", "delivery.*", "flow.a.b", "engine.x"] {
+            assert!(is_reserved(text), "{text}");
+        }
+        for text in ["jobs.created", "lead.job", "my_endpoint.added", "Job.failed", "*", ""] {
+            assert!(!is_reserved(text), "{text}");
         }
     }
 
