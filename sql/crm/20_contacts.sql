@@ -111,7 +111,7 @@ $$;
 comment on function crm.normalize_contact() is
   'trigger: what of a contact is not normalised by itself, but by its account or its other columns';
 
-create or replace trigger _normalize before insert or update on crm.contacts for each row execute function frontdesk.normalize_row(
+select frontdesk.normalize_columns('crm.contacts',
   'email', 'email', 'phone', 'international', 'messenger', 'handle', 'instagram', 'handle', 'telegram', 'handle',
   'first_name', 'line 500', 'last_name', 'line 500', 'name', 'line 500', 'company', 'line 500', 'external_id', 'line 200');
 create or replace trigger _normalize_contact before insert or update on crm.contacts for each row execute function crm.normalize_contact();

@@ -200,13 +200,11 @@ $$;
 comment on function crm.normalize_lead() is
   'trigger: what of a lead is not normalised by itself, but by its account or its other columns. The name of the trigger is among the first, so that others see the row so';
 
-create or replace trigger _normalize before insert or update of email, phone, messenger, instagram, telegram, name, first_name,
-    last_name, company, service, country, region, city, postal_code, source, client_reference, external_id, meta_lead_id
-  on crm.leads for each row execute function frontdesk.normalize_row(
-    'email', 'email', 'phone', 'international', 'messenger', 'handle', 'instagram', 'handle', 'telegram', 'handle',
-    'first_name', 'line 500', 'last_name', 'line 500', 'name', 'line 500', 'company', 'line 500', 'service', 'line 500',
-    'country', 'line 200', 'region', 'line 200', 'city', 'line 200', 'postal_code', 'line 50', 'source', 'line 200',
-    'client_reference', 'line 200', 'external_id', 'line 200', 'meta_lead_id', 'line 200');
+select frontdesk.normalize_columns('crm.leads',
+  'email', 'email', 'phone', 'international', 'messenger', 'handle', 'instagram', 'handle', 'telegram', 'handle',
+  'first_name', 'line 500', 'last_name', 'line 500', 'name', 'line 500', 'company', 'line 500', 'service', 'line 500',
+  'country', 'line 200', 'region', 'line 200', 'city', 'line 200', 'postal_code', 'line 50', 'source', 'line 200',
+  'client_reference', 'line 200', 'external_id', 'line 200', 'meta_lead_id', 'line 200');
 create or replace trigger _normalize_lead before insert or update of phone, whatsapp, name, first_name, last_name, country, consent, timezone
   on crm.leads for each row execute function crm.normalize_lead();
 create or replace trigger touch before update on crm.leads for each row execute function crm.touch();

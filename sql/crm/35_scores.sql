@@ -57,13 +57,28 @@ $$;
 comment on function crm.score_lead(bigint) is
   'score a lead now and return its score. Whatever is written to a lead scores it anyway; this is for what changes by itself, such as its age';
 
+create or replace function crm.explain_own_score(lead_id bigint, model text) returns table (rule text, points numeric, reason text)
+stable language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  -- An account's own models need a right that its members do not have; the owner of this schema has it.
+  return query select e.rule, e.points, e.reason
+  from crm.leads l cross join lateral frontdesk.explain_score(crm.lead_facts(l), model, l.account_id) e
+  where l.id = lead_id and l.account_id in (select crm.my_accounts());
+end
+$$;
+comment on function crm.explain_own_score(bigint, text) is 'internal: explain_lead_score() for the members of the account';
+
 create or replace function crm.explain_lead_score(lead_id bigint, model text = 'default') returns table (rule text, points numeric, reason text)
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   lead crm.leads := crm.find_lead(lead_id);
 begin
-  return query select e.rule, e.points, e.reason
-  from frontdesk.explain_score(crm.lead_facts(lead), coalesce(model, 'default'), lead.account_id) e;
+  if lead.account_id in (select crm.my_accounts()) then
+    return query select e.rule, e.points, e.reason from crm.explain_own_score(lead.id, coalesce(model, 'default')) e;
+  else
+    return query select e.rule, e.points, e.reason
+    from frontdesk.explain_score(crm.lead_facts(lead), coalesce(model, 'default'), lead.account_id) e;
+  end if;
 end
 $$;
 comment on function crm.explain_lead_score(bigint, text) is 'why a lead has the score it has: what each rule gave and why; or what another model says of it';

@@ -29,3 +29,32 @@ language c as 'MODULE_PATHNAME', 'frontdesk_normalize_row';
 comment on function frontdesk.normalize_row() is
   'for a trigger before insert or update, for each row, that keeps columns in one spelling; its arguments are pairs of a column of type text and a kind: email, phone (with +), phone MX (the country of numbers without +), '
   'international (numbers with +; others stay as they are), handle, line, line 200 (characters at the most). What cannot be one is an error of SQLSTATE 22023 that says why';
+
+create or replace function frontdesk.normalize_columns(source regclass, variadic rules text[]) returns void
+language c as 'MODULE_PATHNAME', 'verb';
+comment on function frontdesk.normalize_columns(regclass, text[]) is
+  'keep columns of a table in one spelling: a trigger _normalize with normalize_row(). rules: pairs of a column and a kind, as in '
+  'normalize_columns(''customers'', ''email'', ''email'', ''phone'', ''phone MX''); the kinds are with normalize_row(). Called again it replaces them. Caller must own the table';
+create or replace function frontdesk_internal.normalize_columns(source regclass, rules text[]) returns void
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  columns text;
+  missing text;
+begin
+  perform frontdesk_internal.check_own_table(source);
+  select string_agg(quote_ident(r.rule), ', ' order by r.n),
+    min(r.rule) filter (where not exists (
+      select from pg_attribute a where a.attrelid = source and a.attname = r.rule and a.attnum > 0 and not a.attisdropped))
+  into columns, missing
+  from unnest(rules) with ordinality r (rule, n) where r.n % 2 = 1;
+  if columns is null or cardinality(rules) % 2 = 1 or array_position(rules, null) is not null then
+    raise exception using errcode = 'invalid_parameter_value', message = 'rules are pairs of a column and a kind',
+      hint = 'As in frontdesk.normalize_columns(''customers'', ''email'', ''email'', ''phone'', ''phone MX'').';
+  elsif missing is not null then
+    raise exception using errcode = 'undefined_column', message = format('column "%s" of %s does not exist', missing, source);
+  end if;
+  execute format('create or replace trigger _normalize before insert or update of %s on %s for each row execute function frontdesk.normalize_row(%s)',
+    columns, source, (select string_agg(quote_literal(r.rule), ', ' order by r.n) from unnest(rules) with ordinality r (rule, n)));
+end
+$$;
+comment on function frontdesk_internal.normalize_columns(regclass, text[]) is 'internal: normalize_columns()';

@@ -71,12 +71,22 @@ create or replace function frontdesk.replay(event_id bigint, endpoint text = nul
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   e frontdesk.event := frontdesk.find_event(event_id);
-  only_to bigint := frontdesk.endpoint_id(endpoint) where endpoint is not null;
+  only_to frontdesk.endpoint;
+  never record;
   result bigint;
 begin
+  if endpoint is not null then
+    select * into only_to from frontdesk.endpoint n where n.id = frontdesk.endpoint_id(endpoint);
+    select * into never from frontdesk_internal.never_for(e, only_to);
+    if never.outcome is not null then
+      raise exception using errcode = 'invalid_parameter_value',
+        message = format('event %s is not for endpoint "%s"', e.id, only_to.name), detail = never.reason,
+        hint = case when e.op = 'H' then format('Without an endpoint it goes where it went before: replay(%s).', e.id) end;
+    end if;
+  end if;
   with chosen as (
     select n.id from frontdesk.endpoint n
-    where n.id = only_to or only_to is null and (
+    where n.id = only_to.id or endpoint is null and frontdesk_internal.may_receive(e, n) and (
       e.target = n.id
       or exists (select from frontdesk.attempt a where a.event_id = e.id and a.endpoint_id = n.id)
       or exists (select from frontdesk.explain_event(e.id) x where x.endpoint = n.name and x.outcome in ('delivered', 'pending', 'dead', 'made later')))
@@ -95,7 +105,7 @@ begin
 end
 $$;
 comment on function frontdesk.replay(bigint, text) is
-  'deliver this event again, under the same webhook-id: to one endpoint (whatever its patterns), or to all that it concerns; returns how many deliveries were queued';
+  'deliver this event again, under the same webhook-id: to one endpoint (whatever its patterns, but of its tenant), or to all that it concerns; returns how many deliveries were queued';
 
 create or replace function frontdesk.replay(endpoint text, since timestamptz, until timestamptz = null, only_failed boolean = true) returns bigint
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -111,7 +121,7 @@ begin
   with chosen as (
     select v.id, v.xid, v.created_at, v.key from frontdesk.event v
     where v.created_at >= since and v.created_at <= until and (
-      exists (select from frontdesk.dead_letter d where d.event_id = v.id and d.endpoint_id = n.id)
+      exists (select from frontdesk.dead_letter d where d.event_id = v.id and d.endpoint_id = n.id) and frontdesk_internal.may_receive(v, n)
       or not only_failed and frontdesk.routing(v, n) is null)),
   buried as (delete from frontdesk.dead_letter d using chosen c where d.event_id = c.id and d.endpoint_id = n.id),
   queued as (
@@ -163,10 +173,8 @@ end
 $$;
 comment on function frontdesk.discard(text) is 'try nothing that failed on this endpoint again, and forget its dead letters; returns how many deliveries were dropped';
 
-create or replace function frontdesk.routing(e frontdesk.event, n frontdesk.endpoint, out outcome text, out reason text)
+create or replace function frontdesk_internal.never_for(e frontdesk.event, n frontdesk.endpoint, out outcome text, out reason text)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
-declare
-  matching text[] := array(select p from unnest(n.events) p where frontdesk.pattern_matches(p, e.type));
 begin
   if e.target is not null then
     if e.target <> n.id then
@@ -174,21 +182,39 @@ begin
     end if;
   elsif e.op = 'H' then
     outcome := 'not for it'; reason := 'a direct request (http_post and friends) goes to its own URL only';
-  elsif pg_visible_in_snapshot(e.xid, n.created_snapshot) then
-    outcome := 'made later'; reason := format('the endpoint was added at %s, after the event was committed; replay(%s, %L) sends it', n.created_at::timestamptz(0), e.id, n.name);
-  elsif e.depth > 8 then
-    outcome := 'not routed'; reason := format('it was caused by %s automations in a row; past 8 events are recorded only', e.depth);
   elsif n.tenant is not null and n.tenant is distinct from e.tenant then
     outcome := 'tenant differs'; reason := format('the endpoint takes events of tenant %s, this one has %s', n.tenant, coalesce(e.tenant::text, 'none'));
+  end if;
+end
+$$;
+comment on function frontdesk_internal.never_for(frontdesk.event, frontdesk.endpoint) is
+  'internal: why this event must not reach this endpoint, not by replay() either; null where it may';
+
+create or replace function frontdesk_internal.may_receive(e frontdesk.event, n frontdesk.endpoint) returns boolean
+stable return (select x.outcome is null from frontdesk_internal.never_for(e, n) x);
+comment on function frontdesk_internal.may_receive(frontdesk.event, frontdesk.endpoint) is 'internal: may this event reach this endpoint at all';
+
+create or replace function frontdesk.routing(e frontdesk.event, n frontdesk.endpoint, out outcome text, out reason text)
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  matching text[] := array(select p from unnest(n.events) p where frontdesk.pattern_matches(p, e.type));
+begin
+  select x.outcome, x.reason into outcome, reason from frontdesk_internal.never_for(e, n) x;
+  if outcome is not null or e.target is not null then
+    return;
+  elsif e.depth > 8 then
+    outcome := 'not routed'; reason := format('it was caused by %s automations in a row; past 8 events are recorded only', e.depth);
   elsif matching = '{}' then
     outcome := 'pattern did not match'; reason := format('type "%s" matches none of %s', e.type, n.events);
-  elsif e.op = 'S' and not exists (select from unnest(matching) p where p ~ '^(endpoint|delivery|job)\.') then
+  elsif e.op = 'S' and not exists (select from unnest(matching) p where frontdesk_internal.is_reserved(p)) then
     outcome := 'pattern did not match';
     reason := format('"%s" is the engine''s own event; only a pattern that begins with endpoint., delivery. or job. takes it', e.type);
   elsif e.op = 'S' and e.record->>'endpoint' = n.name then
     outcome := 'not for it'; reason := 'an endpoint is not told of its own failures';
   elsif n.filter is not null and not frontdesk.filter_matches(n.filter, frontdesk.event_document(e)) then
     outcome := 'filter did not match'; reason := format('filter %s', n.filter);
+  elsif pg_visible_in_snapshot(e.xid, n.created_snapshot) then
+    outcome := 'made later'; reason := format('the endpoint was added at %s, after the event was committed; replay(%s, %L) sends it', n.created_at::timestamptz(0), e.id, n.name);
   end if;
 end
 $$;

@@ -2,14 +2,28 @@
 
 create or replace function frontdesk.http_request(
   method text, url text, body bytea = null, headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
-language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+language c as 'MODULE_PATHNAME', 'verb';
+comment on function frontdesk.http_request(text, text, bytea, jsonb, text, int) is
+  'put a request into the outbox; it is sent after this transaction commits, and returns the id for response(). sign_with: the name of an endpoint whose secret signs it. '
+  'Any status is an answer, except 429, 502, 503 and 504, which like a failed connection are tried 3 more times (after 1, 5 and 30 s)';
+
+create or replace function frontdesk_internal.http_request(
+  method text, url text, body bytea, headers jsonb, sign_with text, timeout_ms int) returns bigint
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  refused text;
 begin
   method := upper(method);
   if method is null or method not in ('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS') then
     raise exception using errcode = 'invalid_parameter_value', message = format('unknown HTTP method "%s"', method),
       hint = 'GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS.';
   end if;
-  perform frontdesk.check_url(url);
+  -- An address that must not be called is found out here only where the URL spells it out; of a name it is found out when the
+  -- request is made. Either way that is the request's response and no error: a row whose trigger calls this is written.
+  refused := frontdesk_internal.check_request_url(url);
+  if refused is not null then
+    raise notice using message = 'the request will not be sent: ' || refused, hint = 'response() will say so too.';
+  end if;
   headers := frontdesk.check_headers(coalesce(headers, '{}'));
   if timeout_ms is null or timeout_ms not between 100 and 120000 then
     raise exception using errcode = 'invalid_parameter_value', message = format('timeout_ms %s is out of range', coalesce(timeout_ms::text, 'null')),
@@ -23,67 +37,66 @@ begin
   if sign_with is not null then
     perform frontdesk.endpoint_id(sign_with);
   end if;
-  -- Credentials in headers are sealed, so that they are not readable in the log.
+  -- Credentials in headers are sealed, so that they are not readable in the log. "by" is who may see the response.
   return frontdesk.record_event('http.request', 'H', jsonb_strip_nulls(jsonb_build_object(
     'method', method, 'url', url, 'headers', frontdesk.plain_headers(headers),
     'sealed', (select encode(frontdesk.seal(jsonb_object_agg(h.key, h.value)::text), 'hex')
       from jsonb_each(headers) h where frontdesk.is_credential(h.key)),
-    'body', encode(body, 'base64'), 'sign_with', sign_with, 'timeout_ms', timeout_ms)));
+    'body', encode(body, 'base64'), 'sign_with', sign_with, 'timeout_ms', timeout_ms,
+    'by', frontdesk_internal.caller()::oid::bigint)));
 end
 $$;
-comment on function frontdesk.http_request(text, text, bytea, jsonb, text, int) is
-  'put a request into the outbox; it is sent after this transaction commits, and returns the id for response(). sign_with: the name of an endpoint whose secret signs it. '
-  'Any status is an answer, except 429, 502, 503 and 504, which like a failed connection are tried 3 more times (after 1, 5 and 30 s)';
+comment on function frontdesk_internal.http_request(text, text, bytea, jsonb, text, int) is 'internal: http_request()';
 
-create or replace function frontdesk.http_json(method text, url text, body jsonb, headers jsonb, sign_with text, timeout_ms int) returns bigint
+create or replace function frontdesk_internal.check_request_url(url text) returns text
+stable language c as 'MODULE_PATHNAME', 'check_request_url_wrapper';
+comment on function frontdesk_internal.check_request_url(text) is
+  'internal: why the address in this URL must not be called, null where it may; an error where it is no URL';
+
+create or replace function frontdesk_internal.http_json(method text, url text, body jsonb, headers jsonb, sign_with text, timeout_ms int) returns bigint
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  return frontdesk.http_request(method, url, convert_to(body::text, 'UTF8'),
+  return frontdesk_internal.http_request(method, url, convert_to(body::text, 'UTF8'),
     case when exists (select from jsonb_object_keys(coalesce(frontdesk.check_headers(headers), '{}')) k where lower(k) = 'content-type') then headers
       else coalesce(headers, '{}') || '{"Content-Type": "application/json"}' end, sign_with, timeout_ms);
 end
 $$;
-comment on function frontdesk.http_json(text, text, jsonb, jsonb, text, int) is 'internal: a request with a JSON body';
+comment on function frontdesk_internal.http_json(text, text, jsonb, jsonb, text, int) is 'internal: a request with a JSON body';
 
 create or replace function frontdesk.http_post(url text, body jsonb = '{}', headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
-language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-begin
-  return frontdesk.http_json('POST', url, body, headers, sign_with, timeout_ms);
-end
-$$;
+language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.http_post(text, jsonb, jsonb, text, int) is 'asynchronous POST of a JSON body; returns the id for response() and await_response(). See http_request()';
+create or replace function frontdesk_internal.http_post(url text, body jsonb, headers jsonb, sign_with text, timeout_ms int) returns bigint
+return frontdesk_internal.http_json('POST', url, body, headers, sign_with, timeout_ms);
+comment on function frontdesk_internal.http_post(text, jsonb, jsonb, text, int) is 'internal: http_post()';
 
 create or replace function frontdesk.http_put(url text, body jsonb = '{}', headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
-language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-begin
-  return frontdesk.http_json('PUT', url, body, headers, sign_with, timeout_ms);
-end
-$$;
+language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.http_put(text, jsonb, jsonb, text, int) is 'asynchronous PUT of a JSON body; see http_request()';
+create or replace function frontdesk_internal.http_put(url text, body jsonb, headers jsonb, sign_with text, timeout_ms int) returns bigint
+return frontdesk_internal.http_json('PUT', url, body, headers, sign_with, timeout_ms);
+comment on function frontdesk_internal.http_put(text, jsonb, jsonb, text, int) is 'internal: http_put()';
 
 create or replace function frontdesk.http_patch(url text, body jsonb = '{}', headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
-language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-begin
-  return frontdesk.http_json('PATCH', url, body, headers, sign_with, timeout_ms);
-end
-$$;
+language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.http_patch(text, jsonb, jsonb, text, int) is 'asynchronous PATCH of a JSON body; see http_request()';
+create or replace function frontdesk_internal.http_patch(url text, body jsonb, headers jsonb, sign_with text, timeout_ms int) returns bigint
+return frontdesk_internal.http_json('PATCH', url, body, headers, sign_with, timeout_ms);
+comment on function frontdesk_internal.http_patch(text, jsonb, jsonb, text, int) is 'internal: http_patch()';
 
 create or replace function frontdesk.http_get(url text, headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
-language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-begin
-  return frontdesk.http_request('GET', url, null, headers, sign_with, timeout_ms);
-end
-$$;
+language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.http_get(text, jsonb, text, int) is 'asynchronous GET; see http_request()';
+create or replace function frontdesk_internal.http_get(url text, headers jsonb, sign_with text, timeout_ms int) returns bigint
+return frontdesk_internal.http_request('GET', url, null, headers, sign_with, timeout_ms);
+comment on function frontdesk_internal.http_get(text, jsonb, text, int) is 'internal: http_get()';
 
 create or replace function frontdesk.http_delete(url text, headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
-language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-begin
-  return frontdesk.http_request('DELETE', url, null, headers, sign_with, timeout_ms);
-end
-$$;
+language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.http_delete(text, jsonb, text, int) is 'asynchronous DELETE; see http_request()';
+create or replace function frontdesk_internal.http_delete(url text, headers jsonb, sign_with text, timeout_ms int) returns bigint
+return frontdesk_internal.http_request('DELETE', url, null, headers, sign_with, timeout_ms);
+comment on function frontdesk_internal.http_delete(text, jsonb, text, int) is 'internal: http_delete()';
 
 create or replace function frontdesk.http_fetch(
   method text, url text, headers jsonb = '{}', body bytea = null, timeout_ms int = 5000)
@@ -94,16 +107,19 @@ comment on function frontdesk.http_fetch(text, text, jsonb, bytea, int) is
 
 create or replace function frontdesk.response(id bigint)
 returns table (status int, headers jsonb, body text, error text)
-language plpgsql stable security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+stable language c as 'MODULE_PATHNAME', 'verb';
+comment on function frontdesk.response(bigint) is
+  'the last answer to a request or event: status, headers and body, or the error; no row while there is none. body is text, with invalid UTF-8 replaced; frontdesk.attempt.response_body has the bytes';
+
+create or replace function frontdesk_internal.response(id bigint)
+returns table (status int, headers jsonb, body text, error text)
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 declare
   e frontdesk.event := frontdesk.find_event(id);
   a frontdesk.attempt;
 begin
-  if e.actor <> session_user and not pg_has_role(session_user, (
-    select r.extowner from pg_extension r where r.extname = 'pg_frontdesk'), 'USAGE') then
-    raise exception using errcode = 'insufficient_privilege', message = format('request %s was made by another user', id);
-  end if;
+  perform frontdesk_internal.check_requester(e);
   select * into a from frontdesk.attempt x where x.event_id = e.id order by x.id desc limit 1;
   if found then
     return query select a.status::int, a.response_headers,
@@ -112,8 +128,24 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk.response(bigint) is
-  'the last answer to a request or event: status, headers and body, or the error; no row while there is none. body is text, with invalid UTF-8 replaced; frontdesk.attempt.response_body has the bytes';
+comment on function frontdesk_internal.response(bigint) is 'internal: response()';
+
+create or replace function frontdesk_internal.check_requester(e frontdesk.event) returns void
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  -- The session's user says little: behind a pool or PostgREST it is the same for all. Whoever is it may become each of them.
+  if e.op = 'H' and frontdesk_internal.caller_has((e.record->>'by')::oid::regrole)
+    or e.actor = (select r.rolname from pg_roles r where r.oid = frontdesk_internal.caller())
+    or frontdesk_internal.caller_has((select x.extowner::regrole from pg_extension x where x.extname = 'pg_frontdesk'))
+  then
+    return;
+  end if;
+  raise exception using errcode = 'insufficient_privilege', message = format('request %s was made by another role', e.id),
+    hint = 'The role that made it, its members, and who administers the extension may see the response.';
+end
+$$;
+comment on function frontdesk_internal.check_requester(frontdesk.event) is
+  'internal: an error unless the caller made this request, or has the rights of the role that did';
 
 create or replace function frontdesk.utf8(bytes bytea) returns text
 immutable strict parallel safe language c as 'MODULE_PATHNAME', 'utf8_wrapper';
@@ -121,12 +153,18 @@ comment on function frontdesk.utf8(bytea) is 'the bytes as text; what is not UTF
 
 create or replace function frontdesk.await_response(id bigint, timeout interval = '10 seconds')
 returns table (status int, headers jsonb, body text, error text)
-language plpgsql volatile security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+language c as 'MODULE_PATHNAME', 'verb';
+comment on function frontdesk.await_response(bigint, interval) is
+  'wait for the answer to a request whose transaction is committed; after the timeout what response() knows, which may be no row';
+create or replace function frontdesk_internal.await_response(id bigint, timeout interval)
+returns table (status int, headers jsonb, body text, error text)
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 declare
   e frontdesk.event := frontdesk.find_event(id);
   until timestamptz := clock_timestamp() + timeout;
 begin
+  perform frontdesk_internal.check_requester(e);
   if e.xid = pg_current_xact_id_if_assigned() then
     raise exception using errcode = 'object_not_in_prerequisite_state',
       message = format('request %s is not sent before this transaction commits', id),
@@ -136,12 +174,11 @@ begin
     -- Settled: there is an attempt and no retry to come.
     if exists (select from frontdesk.attempt a where a.event_id = id)
       and not exists (select from frontdesk.retry r where r.event_id = id) or clock_timestamp() > until then
-      return query select * from frontdesk.response(id);
+      return query select * from frontdesk_internal.response(id);
       return;
     end if;
     perform pg_sleep(0.005);
   end loop;
 end
 $$;
-comment on function frontdesk.await_response(bigint, interval) is
-  'wait for the answer to a request whose transaction is committed; after the timeout what response() knows, which may be no row';
+comment on function frontdesk_internal.await_response(bigint, interval) is 'internal: await_response()';

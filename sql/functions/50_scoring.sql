@@ -7,7 +7,7 @@ comment on function frontdesk.score_of(text, text, uuid) is 'internal: score() o
 create or replace function frontdesk.score(facts jsonb, model text = 'default', tenant uuid = null) returns numeric
 stable parallel safe language sql return frontdesk.score_of(facts::text, model, tenant);
 comment on function frontdesk.score(jsonb, text, uuid) is
-  'what a model gives for these facts: 0 to 100, unless the model has another floor or cap. tenant: the model of that name that is theirs goes before everybody''s. '
+  'what a model gives for these facts: 0 to 100, unless the model has another floor or cap. tenant: the model of that name that is theirs goes before everybody''s, and needs the right to set models. '
   'Shipped: completeness, intent, fit, and default, which combines them';
 
 create or replace function frontdesk.score_tier_of(score numeric, model text, tenant uuid) returns text
@@ -53,6 +53,11 @@ stable parallel safe language sql set search_path = pg_catalog, frontdesk, pg_te
 $$;
 comment on function frontdesk.score_book(uuid) is
   'internal: every model that a tenant scores with, the own ones before everybody''s, as JSON; null when there are no own ones';
+
+create or replace function frontdesk_internal.score_setter() returns text
+stable language sql set search_path = pg_catalog, pg_temp as $$ select 'frontdesk.set_score_model'::regproc::oid::text $$;
+comment on function frontdesk_internal.score_setter() is
+  'internal: the function whose EXECUTE is the right to use the models of tenants, one''s own and others''';
 
 create or replace function frontdesk.check_score_book(models text) returns void
 strict language c as 'MODULE_PATHNAME', 'check_score_book_wrapper';
@@ -236,13 +241,25 @@ comment on function frontdesk.remove_score_model(text, uuid) is
   'remove a model; false when there is none. An error while it is part of another. A shipped one comes back with the next upgrade';
 
 create or replace function frontdesk.follow_scores(job text) returns void
-language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
-begin
-  insert into frontdesk.score_follower (job_id) values (frontdesk.job_id(job)) on conflict do nothing;
-end
-$$;
+language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.follow_scores(text) is
   'run this job of yours (see schedule()) whenever a score model was changed, when that commits; several changes while it waits are one run';
+
+create or replace function frontdesk_internal.follow_scores(job text) returns void
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  id bigint := (select j.id from frontdesk.job j where j.name = job and j.owner = frontdesk_internal.caller());
+begin
+  -- The caller's own goes before that of a role whose rights they have.
+  id := coalesce(id, (select min(j.id) from frontdesk.job j where j.name = job and frontdesk_internal.caller_has(j.owner)));
+  if id is null then
+    raise exception using errcode = 'undefined_object', message = format('job "%s" does not exist', job),
+      hint = 'Make it with frontdesk.schedule(); yours are in frontdesk.jobs.';
+  end if;
+  insert into frontdesk.score_follower (job_id) values (id) on conflict do nothing;
+end
+$$;
+comment on function frontdesk_internal.follow_scores(text) is 'internal: follow_scores()';
 
 create or replace function frontdesk.keep_score() returns trigger
 language c as 'MODULE_PATHNAME', 'frontdesk_keep_score';
@@ -259,10 +276,18 @@ comment on function frontdesk.score_is_stale(record, text, text, text, text, tex
 create or replace function frontdesk.keep_scores(
   source regclass, model text = 'default', tenant_column name = null, score_column name = 'score', tier_column name = 'score_tier',
   breakdown_column name = 'score_breakdown') returns void
+language c as 'MODULE_PATHNAME', 'verb';
+comment on function frontdesk.keep_scores(regclass, text, name, name, name, name) is
+  'keep a table''s score columns right: a trigger scores every row before it is written, with its columns as the facts. score_column numeric, tier_column text, breakdown_column jsonb (the points of each rule); null: none. '
+  'tenant_column: a uuid; whose model is used. Rows that are there: update ... where frontdesk.score_is_stale(...). Caller must own the table';
+
+create or replace function frontdesk_internal.keep_scores(
+  source regclass, model text, tenant_column name, score_column name, tier_column name, breakdown_column name) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   c record;
 begin
+  perform frontdesk_internal.check_own_table(source);
   perform frontdesk.score_tier(0, model);
   for c in
     select w.name, w.wanted, format_type(a.atttypid, a.atttypmod) as type
@@ -283,9 +308,7 @@ begin
     source, model, coalesce(tenant_column, ''), coalesce(score_column, ''), coalesce(tier_column, ''), coalesce(breakdown_column, ''));
 end
 $$;
-comment on function frontdesk.keep_scores(regclass, text, name, name, name, name) is
-  'keep a table''s score columns right: a trigger scores every row before it is written, with its columns as the facts. score_column numeric, tier_column text, breakdown_column jsonb (the points of each rule); null: none. '
-  'tenant_column: a uuid; whose model is used. Rows that are there: update ... where frontdesk.score_is_stale(...). Caller must own the table';
+comment on function frontdesk_internal.keep_scores(regclass, text, name, name, name, name) is 'internal: keep_scores()';
 
 create or replace function frontdesk.fit_score_model(name text, facts text[], won boolean[]) returns jsonb
 strict language c as 'MODULE_PATHNAME', 'fit_score_model_wrapper';

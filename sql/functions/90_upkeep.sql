@@ -1,5 +1,20 @@
 -- Room 90, upkeep: partitions made ahead, retention.
 
+create or replace function frontdesk_internal.revoke_from_others(relation regclass) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  grantee text;
+begin
+  for grantee in
+    select distinct case a.grantee when 0 then 'public' else a.grantee::regrole::text end
+    from pg_class c, aclexplode(c.relacl) a where c.oid = relation and a.grantee <> c.relowner
+  loop
+    execute format('revoke all on table %s from %s cascade', relation, grantee);
+  end loop;
+end
+$$;
+comment on function frontdesk_internal.revoke_from_others(regclass) is 'internal: this relation is for its owner alone';
+
 create or replace function frontdesk.make_partition(parent text, day date) returns boolean
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
@@ -10,6 +25,8 @@ begin
   end if;
   execute format('create table frontdesk.%I partition of frontdesk.%I for values from (%L) to (%L)', partition, parent,
     day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC');
+  -- Default privileges of the role that makes it are not meant for the log.
+  perform frontdesk_internal.revoke_from_others(format('frontdesk.%I', partition)::regclass);
   -- A member, so that pg_dump leaves the log alone and DROP EXTENSION takes it along.
   if not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = ('frontdesk.' || partition)::regclass and deptype = 'e') then
     execute format('alter extension pg_frontdesk add table frontdesk.%I', partition);

@@ -8,6 +8,7 @@ use pgrx::prelude::*;
 use scoring::Score;
 
 use self::shape::{Columns, Shape, Values};
+use self::shelf::Otherwise;
 use super::row_before;
 
 #[unsafe(no_mangle)]
@@ -30,7 +31,9 @@ pub unsafe extern "C-unwind" fn frontdesk_keep_score(fcinfo: pg_sys::FunctionCal
             row_before(fcinfo, "keep_score", "Call frontdesk.keep_scores('your_table'); it makes the trigger.");
         let (tuple, description) = (row.tuple(), (*trigger.tg_relation).rd_att);
         let columns = Columns::of_trigger(&*trigger.tg_trigger);
-        let kept = judged(&columns, tuple, description, |shape, values, score| {
+        // What a table's scores are made of is its owner's business, whoever writes the row.
+        let owner = (*(*trigger.tg_relation).rd_rel).relowner;
+        let kept = judged(&columns, owner, tuple, description, |shape, values, score| {
             let changes = shape.changes(values, score);
             match changes.is_empty() {
                 true => tuple,
@@ -69,7 +72,9 @@ pub unsafe extern "C-unwind" fn frontdesk_score_is_stale(fcinfo: pg_sys::Functio
             t_data: header,
             ..Default::default()
         };
-        let stale = judged(&columns, &mut tuple, description, |shape, values, score| !shape.is_current(values, score));
+        let role = pg_sys::GetUserId();
+        let stale =
+            judged(&columns, role, &mut tuple, description, |shape, values, score| !shape.is_current(values, score));
         if (*description).tdrefcount >= 0 {
             pg_sys::DecrTupleDescRefCount(description);
         }
@@ -77,12 +82,13 @@ pub unsafe extern "C-unwind" fn frontdesk_score_is_stale(fcinfo: pg_sys::Functio
     }
 }
 
-/// Scores a row. `None` where there is no such model: what cannot be scored is left as it is.
+/// Scores a row with the models that a role may use. `None` where there is no such model: what cannot be scored is left as it is.
 ///
 /// # Safety
 /// The tuple is of that description.
 unsafe fn judged<T>(
     columns: &Columns,
+    role: pg_sys::Oid,
     tuple: pg_sys::HeapTuple,
     description: pg_sys::TupleDesc,
     then: impl FnOnce(&Shape, &Values, &Score) -> T,
@@ -92,7 +98,7 @@ unsafe fn judged<T>(
         let values = Values::of(tuple, description);
         let shelf = shelf::current();
         let tenant = columns.tenant_of(description, &values);
-        let book = shelf.book(tenant).ok()?;
+        let book = shelf.book(tenant, role, Otherwise::Everybodys).ok()?;
         let place = book.place(columns.model)?;
         let shape = Shape::of(columns, description, &book, place);
         let facts = scoring::Facts::new(book.columns(place), shape.facts(&values));

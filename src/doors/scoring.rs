@@ -7,26 +7,27 @@ use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
 use serde_json::Value;
 
-use crate::capture::shelf;
+use crate::capture::shelf::{self, Otherwise};
 use crate::error::{invalid, raise};
+use crate::pg::door;
 
 #[pg_extern(sql = false)]
 fn score_of(facts: Option<&str>, model: Option<&str>, tenant: Option<Uuid>) -> Option<AnyNumeric> {
     let facts = object(facts?);
-    let (book, place, now) = find(model, tenant);
+    let (book, place, now) = find(model, tenant, Otherwise::Refused);
     numeric(book.points(place, &facts, now))
 }
 
 #[pg_extern(sql = false)]
 fn score_tier_of(score: Option<AnyNumeric>, model: Option<&str>, tenant: Option<Uuid>) -> Option<String> {
-    let (book, place, _) = find(model, tenant);
+    let (book, place, _) = find(model, tenant, Otherwise::Refused);
     let score: f64 = score?.try_into().ok()?;
     book.tier(place, Points::nearest(score)).map(str::to_string)
 }
 
 #[pg_extern(sql = false)]
 fn score_parts(model: Option<&str>, tenant: Option<Uuid>) -> Vec<String> {
-    let (book, place, _) = find(model, tenant);
+    let (book, place, _) = find(model, tenant, Otherwise::Everybodys);
     book.parts(place).into_iter().map(str::to_string).collect()
 }
 
@@ -37,7 +38,7 @@ fn explain_score_of(
     tenant: Option<Uuid>,
 ) -> TableIterator<'static, (name!(rule, String), name!(points, Option<AnyNumeric>), name!(reason, String))> {
     let Some(facts) = facts.map(object) else { return TableIterator::new(Vec::new()) };
-    let (book, place, now) = find(model, tenant);
+    let (book, place, now) = find(model, tenant, Otherwise::Refused);
     let score = book.score(place, &facts, now);
     let row = |line: &Line| (line.rule.to_string(), numeric(line.points), line.reason());
     TableIterator::new(score.lines().iter().map(row).collect::<Vec<_>>())
@@ -79,9 +80,10 @@ fn object(facts: &str) -> Value {
     facts
 }
 
-fn find(model: Option<&str>, tenant: Option<Uuid>) -> (Rc<Book>, usize, f64) {
+fn find(model: Option<&str>, tenant: Option<Uuid>, otherwise: Otherwise) -> (Rc<Book>, usize, f64) {
     let shelf = shelf::current();
-    let book = shelf.book(tenant.map(|tenant| *tenant.as_bytes())).unwrap_or_else(|error| wrong(&error));
+    let tenant = tenant.map(|tenant| *tenant.as_bytes());
+    let book = shelf.book(tenant, door::current_role(), otherwise).unwrap_or_else(|error| wrong(&error));
     let model = model.unwrap_or("default");
     let place = book.place(model).unwrap_or_else(|| {
         raise(

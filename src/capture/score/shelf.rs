@@ -25,6 +25,10 @@ pub struct Shelf {
     /// Seconds since 1970, the same for a whole statement.
     pub now: f64,
     books: Rc<RefCell<HashMap<Tenant, Kept>>>,
+    /// The function whose EXECUTE is the right to use the models of tenants.
+    setter: pg_sys::Oid,
+    /// Who has it, in this statement.
+    rights: Rc<RefCell<HashMap<pg_sys::Oid, bool>>>,
 }
 
 /// A tenant without models of his own has everybody's.
@@ -37,6 +41,7 @@ thread_local! {
     /// Beginning of the transaction in which this session changed a model.
     static CHANGED: Cell<i64> = const { Cell::new(0) };
     static BOOK: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
+    static SETTER: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
 }
 
 /// This session changed a model: until its transaction ends nothing is taken on trust, because a savepoint may take it back.
@@ -60,22 +65,57 @@ pub fn current() -> Shelf {
     let shelf = SHELF.with_borrow_mut(|kept| match kept {
         Some(shelf) if shelf.version == version => {
             shelf.now = now;
+            shelf.rights = Rc::default();
             shelf.clone()
         }
-        _ => kept.insert(Shelf { version, now, books: Rc::default() }).clone(),
+        _ => kept.insert(Shelf { version, now, books: Rc::default(), setter: setter(), rights: Rc::default() }).clone(),
     });
     COMPARED.set(this);
     shelf
 }
 
+/// Whose models a role gets that may not use the tenant's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Otherwise {
+    Everybodys,
+    Refused,
+}
+
 impl Shelf {
+    /// The models that `role` scores this tenant with. Those of a tenant are for who may set models, and for the tables of
+    /// theirs; everybody's are for everybody.
+    ///
     /// # Errors
     /// The models were declared with another version of the library, which this one finds a mistake in.
-    pub fn book(&self, tenant: Option<Tenant>) -> Result<Rc<Book>, Rc<ScoreError>> {
-        match self.kept(tenant.unwrap_or(EVERYBODY)) {
-            Some(book) => book,
-            None => self.kept(EVERYBODY).unwrap_or_else(|| Ok(Rc::default())),
+    pub fn book(
+        &self,
+        tenant: Option<Tenant>,
+        role: pg_sys::Oid,
+        otherwise: Otherwise,
+    ) -> Result<Rc<Book>, Rc<ScoreError>> {
+        let own = self.kept(tenant.unwrap_or(EVERYBODY));
+        match own {
+            Some(book) if tenant.is_none_or(|tenant| tenant == EVERYBODY) || self.may_use(role) => book,
+            Some(_) if otherwise == Otherwise::Refused => raise(
+                PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "permission denied for the score models of a tenant",
+                Some("They are used by the roles that may set them, and kept by the tables of those roles.".into()),
+                Some(
+                    "grant execute on function frontdesk.set_score_model to ...; everybody's models need no right."
+                        .into(),
+                ),
+            ),
+            _ => self.kept(EVERYBODY).unwrap_or_else(|| Ok(Rc::default())),
         }
+    }
+
+    fn may_use(&self, role: pg_sys::Oid) -> bool {
+        *self.rights.borrow_mut().entry(role).or_insert_with(|| {
+            let execute = pg_sys::ACL_EXECUTE as pg_sys::AclMode;
+            // SAFETY: reads the catalog; the function is there as long as the models are.
+            let verdict = unsafe { pg_sys::object_aclcheck(pg_sys::ProcedureRelationId, self.setter, role, execute) };
+            verdict == pg_sys::AclResult::ACLCHECK_OK
+        })
     }
 
     fn kept(&self, tenant: Tenant) -> Kept {
@@ -124,6 +164,11 @@ fn version() -> i64 {
         pg_sys::table_close(relation, share);
         version
     }
+}
+
+fn setter() -> pg_sys::Oid {
+    let oid = text("select frontdesk_internal.score_setter()", &SETTER, &[]);
+    oid.and_then(|oid| oid.parse::<u32>().ok()).map_or(pg_sys::InvalidOid, pg_sys::Oid::from)
 }
 
 type Plan = std::thread::LocalKey<RefCell<Option<OwnedPreparedStatement>>>;
