@@ -73,3 +73,22 @@ select pg_temp.try('''email'', ''phone Spain''');
 select pg_temp.try('');
 create trigger late after insert on client for each row execute function frontdesk.normalize_row('email', 'email');
 insert into client (id) values (5);
+
+-- normalize_columns() makes the trigger for who may not execute its function, on tables of theirs.
+create role contact_owner;
+grant create on schema public to contact_owner;
+set role contact_owner;
+create table customers (id int primary key, email text, phone text);
+select frontdesk.normalize_columns('customers', 'email', 'email', 'phone', 'phone ES');
+insert into customers values (1, ' Ana@Example.com', '612 34 56 78') returning *;
+update customers set phone = '612 34 56 79' returning phone;
+create trigger by_hand before insert on customers for each row execute function frontdesk.normalize_row('email', 'email');
+select frontdesk.normalize_columns('client', 'email', 'email');
+select frontdesk.normalize_columns('customers', 'email');
+select frontdesk.normalize_columns('customers', 'mail', 'email');
+select frontdesk.normalize_columns('customers', variadic array['email', null]);
+select frontdesk.normalize_columns('customers', variadic '{}');
+reset role;
+drop table customers;
+drop owned by contact_owner;
+drop role contact_owner;

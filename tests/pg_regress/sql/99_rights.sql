@@ -4,44 +4,76 @@
 \pset tuples_only on
 select frontdesk.pause('regression test');
 
--- Every object of the schema is explained: \df+ and \d+ are the manual. Partitions of a day and indexes speak for themselves.
+-- Every object of both schemas is explained: \df+ and \d+ are the manual. Partitions of a day and indexes speak for themselves.
 
+create view ours as select n.oid from pg_namespace n where nspname in ('frontdesk', 'frontdesk_internal');
 select 'no comment: function ' || p.oid::regprocedure
-from pg_proc p where pronamespace = 'frontdesk'::regnamespace and obj_description(p.oid, 'pg_proc') is null order by 1;
+from pg_proc p where pronamespace in (table ours) and obj_description(p.oid, 'pg_proc') is null order by 1;
 select 'no comment: ' || c.oid::regclass
-from pg_class c where relnamespace = 'frontdesk'::regnamespace and relkind in ('r', 'p', 'v', 'm') and not relispartition
+from pg_class c where relnamespace in (table ours) and relkind in ('r', 'p', 'v', 'm') and not relispartition
   and obj_description(c.oid, 'pg_class') is null order by 1;
 select 'no comment: type ' || t.oid::regtype
-from pg_type t where typnamespace = 'frontdesk'::regnamespace and typrelid = 0 and typelem = 0 and obj_description(t.oid, 'pg_type') is null order by 1;
+from pg_type t where typnamespace in (table ours) and typrelid = 0 and typelem = 0 and obj_description(t.oid, 'pg_type') is null order by 1;
 
 -- Every function has a pinned search_path, but for those in C and those whose body was resolved when they were declared.
 
 select 'no search_path: ' || p.oid::regprocedure
 from pg_proc p join pg_language l on l.oid = p.prolang
-where pronamespace = 'frontdesk'::regnamespace and lanname <> 'c' and prosqlbody is null
+where pronamespace in (table ours) and lanname <> 'c' and prosqlbody is null
   and not exists (select from unnest(proconfig) s where s like 'search_path=%') order by 1;
 
--- What runs with the rights of the owner looks into pg_temp last.
+-- What runs with the rights of the owner looks into pg_temp last. This list is a reviewed one: what PUBLIC may call of it asks
+-- who calls, the rest is granted by name (sql/grants.sql) and its callers are meant to do what it does.
 
 select 'unsafe search_path: ' || p.oid::regprocedure || ' ' || coalesce(proconfig::text, '')
-from pg_proc p where pronamespace = 'frontdesk'::regnamespace and prosecdef
+from pg_proc p where pronamespace in (table ours) and prosecdef
   and not exists (select from unnest(proconfig) s where s ~ '^search_path=pg_catalog(, frontdesk)?, pg_temp$') order by 1;
+select 'security definer: ' || g.name || ', ' || g.who
+from pg_proc p join frontdesk_internal.granted g on g.class = 'pg_proc'::regclass and g.id = p.oid where prosecdef order by 1;
 
--- What PUBLIC may execute, read and use.
+-- A verb and what stands behind it are alike; the defaults are those of the public one.
 
-select p.oid::regprocedure from pg_proc p
-where pronamespace = 'frontdesk'::regnamespace and exists (
-  select from aclexplode(coalesce(proacl, acldefault('f', proowner))) a where a.grantee = 0) order by p.oid::regprocedure::text;
-select c.oid::regclass, a.privilege_type from pg_class c, aclexplode(coalesce(relacl, acldefault(case relkind when 'S' then 's' else 'r' end::"char", relowner))) a
-where relnamespace = 'frontdesk'::regnamespace and a.grantee = 0 order by c.oid::regclass::text, 2;
-select c.oid::regclass, attname from pg_attribute a join pg_class c on c.oid = attrelid
-where relnamespace = 'frontdesk'::regnamespace and attacl is not null order by c.oid::regclass::text, 2;
-select a.privilege_type from pg_namespace n, aclexplode(nspacl) a where nspname = 'frontdesk' and a.grantee = 0;
+create function shape(p pg_proc) returns text language sql as $$
+  select concat_ws(' ', p.prorettype, p.proretset, p.provolatile, p.proisstrict, p.prokind, p.prosecdef, p.proargnames,
+    array_to_string(coalesce(p.proallargtypes, p.proargtypes::oid[]), ','), coalesce(translate(array_to_string(p.proargmodes, ''), 'v', 'i'), repeat('i', p.pronargs)))
+$$;
+select 'not alike: ' || p.oid::regprocedure
+from pg_proc p left join pg_proc i on i.proname = p.proname and i.proargtypes = p.proargtypes and i.pronamespace = 'frontdesk_internal'::regnamespace
+where p.pronamespace in (table ours) and p.prosrc = 'verb'
+  and (p.pronamespace <> 'frontdesk'::regnamespace or i.oid is null or shape(p) <> shape(i) or p.prosecdef or i.pronargdefaults > 0) order by 1;
+
+-- Who may do what stands in sql/grants.sql: every function and relation has its line, every line its object, and the privileges
+-- are those of the lines. Nobody but the owner and PUBLIC has any, unless an administrator gives it.
+
+select 'not listed: ' || g.name from frontdesk_internal.granted g join pg_depend d on d.classid = g.class and d.objid = g.id and d.refclassid = 'pg_namespace'::regclass
+where not g.listed and d.refobjid = 'frontdesk'::regnamespace and not exists (select from pg_class c where c.oid = g.id and g.class = 'pg_class'::regclass and c.relispartition) order by 1;
+select 'listed twice: ' || min(object) from frontdesk_internal.grants() g cross join lateral frontdesk_internal.granted_object(g.object) o group by o.class, o.id having count(*) > 1 order by 1;
+select 'not there: ' || object from frontdesk_internal.grants() g cross join lateral frontdesk_internal.granted_object(g.object) o where o.id is null order by 1;
+select 'without a reason: ' || object from frontdesk_internal.grants() where why is null or length(why) < 5 or who not in ('public', 'owner', 'nobody') order by 1;
+select 'other privilege: ' || g.name || ', ' || case a.grantee when 0 then 'public' else a.grantee::regrole::text end || ' ' || string_agg(distinct a.privilege_type, ', ')
+from frontdesk_internal.granted g, aclexplode(g.acl) a
+where a.grantee <> g.owner and not (a.grantee = 0 and g.who = 'public' and lower(a.privilege_type) = g.privilege) group by g.name, a.grantee order by 1;
+select 'privilege is missing: ' || g.name from frontdesk_internal.granted g
+where g.who = 'public' and not exists (select from aclexplode(g.acl) a where a.grantee = 0) order by 1;
+select n.nspname, a.privilege_type from pg_namespace n, aclexplode(nspacl) a where n.oid in (table ours) and a.grantee <> n.nspowner order by 1, 2;
+
+-- A grant gives a verb: nobody executes a trigger function, PUBLIC has no privilege on a table, and the views that it reads
+-- filter behind a barrier.
+
+select 'trigger function of everybody: ' || p.oid::regprocedure from pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) a
+where pronamespace in (table ours) and prorettype in ('trigger'::regtype, 'event_trigger'::regtype) and a.grantee <> p.proowner order by 1;
+select 'table of everybody: ' || g.name || ' ' || string_agg(distinct a.privilege_type, ', ')
+from frontdesk_internal.granted g join pg_class c on g.class = 'pg_class'::regclass and c.oid = g.id, aclexplode(g.acl) a
+where a.grantee <> c.relowner and not (c.relkind = 'v' and a.privilege_type = 'SELECT') group by g.name order by 1;
+select 'view without barrier: ' || c.oid::regclass from pg_class c, aclexplode(c.relacl) a
+where relnamespace in (table ours) and relkind = 'v' and a.grantee = 0
+  and not coalesce(reloptions && '{security_barrier=true,security_barrier=on}', false) order by 1;
 
 -- A role without rights tries every function and every table. What it may call says something about its arguments or nothing.
 -- (utf8() is strict: of a null PostgreSQL knows the result without calling it, and without asking.)
 
 create role regress_nobody;
+grant select on ours to regress_nobody;
 create table attempts (what text, outcome text);
 grant insert on attempts to regress_nobody;
 create table others_table (id int primary key);
@@ -56,7 +88,7 @@ begin
     select p.oid, format('select %s(%s)', p.oid::regproc, (
       select string_agg(format('%s => null::%s', quote_ident(coalesce(nullif(proargnames[i], ''), '$' || i)), format_type(proargtypes[i - 1], null)), ', ')
       from generate_series(1, pronargs) i))
-    from pg_proc p where pronamespace = 'frontdesk'::regnamespace and prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
+    from pg_proc p where pronamespace in (table public.ours) and prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
     order by p.oid::regprocedure::text
   loop
     begin
@@ -68,7 +100,7 @@ begin
       insert into public.attempts values (f::text, sqlerrm);
     end;
   end loop;
-  for c in select oid from pg_class where relnamespace = 'frontdesk'::regnamespace and relkind in ('r', 'p', 'v', 'S') order by oid loop
+  for c in select oid from pg_class where relnamespace in (table public.ours) and relkind in ('r', 'p', 'v', 'S') order by oid loop
     begin
       execute format('table %s', c);
       insert into public.attempts values (c::text, 'read');
@@ -177,3 +209,40 @@ reset role;
 select frontdesk.remove_endpoint('app');
 drop owned by regress_nobody, regress_owner, regress_app;
 drop role regress_nobody, regress_owner, regress_app;
+
+-- Default privileges of who installs do not reach the extension, nor the partitions that are made later.
+
+drop extension pg_frontdesk;
+create role regress_reader;
+alter default privileges grant select, insert on tables to regress_reader;
+alter default privileges grant usage on sequences to regress_reader;
+alter default privileges grant execute on functions to regress_reader with grant option;
+alter default privileges grant usage on schemas to regress_reader;
+alter default privileges revoke execute on functions from public;
+set client_min_messages = warning;
+create extension pg_frontdesk;
+reset client_min_messages;
+select frontdesk.pause('regression test');
+set frontdesk.fake_now = '2031-01-01T00:00:00Z';
+select frontdesk.maintain() like '%partitions made%';
+reset frontdesk.fake_now;
+select 'other privilege: ' || g.name || ', ' || case a.grantee when 0 then 'public' else a.grantee::regrole::text end || ' ' || string_agg(distinct a.privilege_type, ', ')
+from frontdesk_internal.granted g, aclexplode(g.acl) a
+where a.grantee <> g.owner and not (a.grantee = 0 and g.who = 'public' and lower(a.privilege_type) = g.privilege) group by g.name, a.grantee order by 1;
+select 'privilege is missing: ' || g.name from frontdesk_internal.granted g
+where g.who = 'public' and not exists (select from aclexplode(g.acl) a where a.grantee = 0) order by 1;
+select n.nspname, a.grantee, a.privilege_type from pg_namespace n, aclexplode(nspacl) a where n.oid in (table ours) and a.grantee <> n.nspowner order by 1, 2;
+
+-- At an upgrade what default privileges brought is taken back again; what an administrator granted on a verb is kept, on a table it is not.
+
+grant execute on function frontdesk.add_endpoint to regress_reader;
+grant select on frontdesk.attempts to regress_reader;
+grant select on frontdesk.endpoint_secret to regress_reader;
+grant select (secret) on frontdesk.endpoint_secret to regress_reader;
+grant execute on function frontdesk_internal.caller() to public;
+update frontdesk.installation set installed_at = installed_at - interval '1 day';
+select frontdesk_internal.apply_grants();
+select g.name, a.grantee::regrole, a.privilege_type from frontdesk_internal.granted g, aclexplode(g.acl) a where a.grantee not in (0, g.owner) order by 1;
+select has_function_privilege('public', 'frontdesk_internal.caller()', 'execute');
+drop owned by regress_reader;
+drop role regress_reader;

@@ -176,3 +176,21 @@ fn others_may_not_read_an_answer() {
     drop(session);
     desk.run(&format!("drop owned by stranger_{0}; drop role stranger_{0}", desk.name));
 }
+
+#[test]
+fn an_address_that_must_not_be_called_is_the_response_and_no_error() {
+    let desk = Desk::open();
+    desk.run(
+        "create table orders (id int primary key, url text);
+         create function tell() returns trigger language plpgsql as
+           $$ begin perform frontdesk.http_post(new.url); return new; end $$;
+         create trigger tell after insert on orders for each row execute function tell();
+         insert into orders values (1, 'http://169.254.169.254/latest/meta-data/')",
+    );
+    assert_eq!(desk.count("orders"), 1);
+    let id: i64 = desk.get("select max(id) from frontdesk.event where type = 'http.request'");
+    let row = &desk.rows(&format!("select status, error from frontdesk.await_response({id})"))[0];
+    let (status, error): (Option<i32>, Option<String>) = (row.get(0), row.get(1));
+    assert_eq!(status, None);
+    assert!(error.as_ref().is_some_and(|error| error.contains("169.254.169.254")), "{error:?}");
+}

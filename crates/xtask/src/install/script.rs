@@ -1,5 +1,5 @@
-//! The install script: `sql/tables` then `sql/functions`, each file by its number. The files of `sql/crm` are carried as
-//! text in a function, for install_crm() to run.
+//! The install script: `sql/tables` then `sql/functions`, each file by its number, and `sql/grants.sql`. The files of
+//! `sql/crm` are carried as text in a function, for install_crm() to run.
 
 use std::path::{Path, PathBuf};
 
@@ -14,13 +14,14 @@ const CRM_MARK: &str = "@crm_scripts@";
 pub fn install_script(root: &Path) -> Result<String> {
     let mut script = format!("\\echo Use \"CREATE EXTENSION {EXTENSION}\" to load this file. \\quit\n");
     let crm = crm_values(root)?;
-    for folder in ["sql/tables", "sql/functions"] {
-        for path in sql_files(&root.join(folder))? {
-            let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-            let name = path.strip_prefix(root).unwrap_or(&path).display();
-            let text = text.replace(CRM_MARK, &crm);
-            script.push_str(&format!("\n-- {name}\n{}\n", text.trim_end()));
-        }
+    let mut paths = sql_files(&root.join("sql/tables"))?;
+    paths.extend(sql_files(&root.join("sql/functions"))?);
+    paths.push(root.join("sql/grants.sql"));
+    for path in paths {
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let name = path.strip_prefix(root).unwrap_or(&path).display();
+        let text = text.replace(CRM_MARK, &crm);
+        script.push_str(&format!("\n-- {name}\n{}\n", text.trim_end()));
     }
     Ok(script)
 }
@@ -74,6 +75,7 @@ mod tests {
             ("tables/00_base.sql", "T00"),
             ("crm/20_contacts.sql", "C20"),
             ("crm/10_accounts.sql", "C10"),
+            ("grants.sql", "G"),
         ] {
             let path = root.join("sql").join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -81,7 +83,7 @@ mod tests {
         }
         let script = install_script(&root).unwrap();
         std::fs::remove_dir_all(&root).unwrap();
-        let order: Vec<usize> = ["T00", "T10", "F00"].iter().map(|text| script.find(text).unwrap()).collect();
+        let order: Vec<usize> = ["T00", "T10", "F00", "\nG\n"].iter().map(|text| script.find(text).unwrap()).collect();
         assert!(order.is_sorted(), "{script}");
         assert!(script.contains("-- sql/tables/10_event.sql\nT10\n"));
         assert!(script.contains("F00 ('10_accounts', $crm$C10$crm$),\n('20_contacts', $crm$C20$crm$)\n"), "{script}");
