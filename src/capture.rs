@@ -1,12 +1,10 @@
 //! The trigger function: a row change becomes an event, in the user's transaction. What can be wrong about a watch was
 //! found when it was declared, so that nothing about a row's content raises here.
 
+mod event;
 mod fit;
-mod handle;
 mod jsonb;
-mod log;
 mod normalize;
-pub mod partition;
 mod row;
 mod score;
 mod timer;
@@ -15,8 +13,7 @@ mod watch;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-pub use handle::{close, forget};
-use log::{Event, append};
+use event::{Event, append};
 use row::Row;
 pub use score::shelf;
 use watch::Watch;

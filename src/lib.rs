@@ -14,6 +14,7 @@ mod ffi;
 mod guc;
 mod job;
 mod launcher;
+mod log;
 mod pg;
 mod shmem;
 mod utility;
@@ -26,6 +27,7 @@ pg_module_magic!();
 pub extern "C-unwind" fn _PG_init() {
     ffi::forget_backtraces();
     guc::init();
+    log::init();
     wake::init();
     pg::door::init();
     utility::init();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use pgrx::prelude::*;
 
-use crate::{capture, launcher, shmem, wake};
+use crate::{launcher, log, shmem, wake};
 
 static PREVIOUS: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
@@ -111,7 +111,6 @@ unsafe extern "C-unwind" fn attend(
             PgTryBuilder::new(std::panic::AssertUnwindSafe(run)).finally(move || call_back(database)).execute();
         }
         _ => {
-            capture::close();
             run();
             wake::reboot_at_commit();
         }
@@ -130,6 +129,8 @@ enum Command {
 /// What the command is to us. Guarded, because looking into it may raise.
 #[pg_guard]
 unsafe extern "C-unwind" fn listen(command: *mut pg_sys::Node) -> Command {
+    // It may change a table of the log, which must not be open then.
+    log::close();
     // SAFETY: a parsed command.
     unsafe { heard(command) }.unwrap_or(Command::Other)
 }

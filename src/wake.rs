@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use pgrx::{pg_guard, pg_sys};
 
 use crate::shmem::{EVENTS, REQUESTS, Slot, WORK};
-use crate::{capture, launcher, shmem};
+use crate::{launcher, log, shmem};
 
 thread_local! {
     /// 0, EVENTS, REQUESTS or WORK.
@@ -91,9 +91,9 @@ pub fn prepared() {
 unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
     match event {
         pg_sys::XactEvent::XACT_EVENT_PRE_COMMIT | pg_sys::XactEvent::XACT_EVENT_PRE_PREPARE => {
-            return capture::close();
+            return log::close();
         }
-        pg_sys::XactEvent::XACT_EVENT_ABORT => capture::forget(),
+        pg_sys::XactEvent::XACT_EVENT_ABORT => log::forget(),
         pg_sys::XactEvent::XACT_EVENT_COMMIT if WAKE.get() == WORK => now(REBOOT.get()),
         pg_sys::XactEvent::XACT_EVENT_COMMIT if WAKE.get() != 0 => {
             if let Some(slot) = shmem::my_slot() {

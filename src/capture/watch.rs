@@ -10,7 +10,7 @@ use pgrx::prelude::*;
 use serde::Deserialize;
 
 use super::jsonb::Form;
-use super::{fit, log};
+use super::{event, fit};
 use crate::error::raise;
 
 pub struct Watch {
@@ -201,5 +201,5 @@ unsafe extern "C-unwind" fn changed(_argument: pg_sys::Datum, relation: pg_sys::
             watches.retain(|(watched, _), _| *watched != relation);
         }
     });
-    log::changed(relation);
+    event::changed(relation);
 }

@@ -9,7 +9,7 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 use pgrx::spi::{OwnedPreparedStatement, SpiClient, SpiResult, SpiTupleTable};
 
-use crate::capture::partition;
+use crate::log::{self, Column};
 
 /// Why a transaction failed: PostgreSQL's message, with its SQLSTATE.
 #[derive(Debug, Clone)]
@@ -41,22 +41,22 @@ impl<'conn> Session<'_, 'conn> {
         })
     }
 
-    /// Appends rows of one day to a log, without the executor. `rows`: the columns of the log but its id.
-    pub fn append<const COLUMNS: usize>(
+    /// Appends rows of one partition to a log, as the executor does it. `rows`: the columns without the first, the id.
+    pub fn append<const COLUMNS: usize, const REST: usize>(
         &mut self,
         log: &str,
         sequence: &str,
-        day: i64,
-        rows: &[[Option<pg_sys::Datum>; COLUMNS]],
+        columns: &'static [Column; COLUMNS],
+        rows: &[[Option<pg_sys::Datum>; REST]],
     ) {
         // SAFETY: in a transaction; a log's columns are known to the verb that calls this.
-        unsafe { partition::append(log, sequence, day, rows) };
+        unsafe { log::append(log, sequence, columns, rows) };
     }
 
     /// The moment before which all rows of a log are.
     pub fn end(&self, log: &str) -> i64 {
         // SAFETY: in a transaction.
-        unsafe { partition::end(log) }
+        unsafe { log::end(log) }
     }
 
     /// Runs a command that is no verb: settings of this session.

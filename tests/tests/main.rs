@@ -10,6 +10,7 @@ mod knowledge;
 mod leads;
 mod life;
 mod limits;
+mod log;
 mod meta;
 mod ordered;
 mod retry;

@@ -1,15 +1,35 @@
 //! The log of attempts.
 
+use std::ffi::CString;
+
 use pgrx::prelude::*;
 use pgrx::spi::SpiResult;
 
 use super::super::clock::timestamp;
 use super::super::transaction::Session;
 use super::column;
-use crate::capture::partition;
+use crate::log::Column;
 
 /// A response of so many bytes stays in its row.
 const SHORT: usize = 1000;
+
+/// As sql/tables/21_delivery.sql has them.
+const COLUMNS: [Column; 14] = [
+    ("id", pg_sys::INT8OID),
+    ("event_id", pg_sys::INT8OID),
+    ("endpoint_id", pg_sys::INT8OID),
+    ("attempt", pg_sys::INT4OID),
+    ("started_at", pg_sys::TIMESTAMPTZOID),
+    ("duration_ms", pg_sys::FLOAT4OID),
+    ("succeeded", pg_sys::BOOLOID),
+    ("status", pg_sys::INT2OID),
+    ("error", pg_sys::TEXTOID),
+    ("detail", pg_sys::TEXTOID),
+    ("address", pg_sys::INETOID),
+    ("response", pg_sys::TEXTOID),
+    ("response_headers", pg_sys::JSONBOID),
+    ("response_body", pg_sys::BYTEAOID),
+];
 
 /// One row of the attempt table.
 #[derive(Default)]
@@ -30,13 +50,8 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The UTC day, counted from 2000-01-01.
-    fn day(&self) -> i64 {
-        self.started_at.div_euclid(partition::USECS_PER_DAY)
-    }
-
-    /// As sql/tables/21_delivery.sql has them, after the id.
-    fn columns(&self, address: Option<pg_sys::Datum>) -> [Option<pg_sys::Datum>; 13] {
+    /// The values of the columns after the id.
+    fn values(&self, address: Option<pg_sys::Datum>) -> [Option<pg_sys::Datum>; 13] {
         [
             self.event.into_datum(),
             self.endpoint.into_datum(),
@@ -61,19 +76,17 @@ pub fn attempts(session: &mut Session, made: &[Attempt]) -> SpiResult<()> {
         let short = attempt.response.as_ref().is_none_or(|text| text.len() <= SHORT);
         attempt.succeeded && attempt.headers.is_none() && attempt.body.is_none() && short
     });
-    for plain in plain.chunk_by(|a, b| a.day() == b.day()) {
-        let mut address: (Option<&str>, Option<pg_sys::Datum>) = (None, None);
-        let rows: Vec<_> = plain
-            .iter()
-            .map(|a| {
-                if address.0 != a.address.as_deref() {
-                    address = (a.address.as_deref(), a.address.as_deref().and_then(partition::inet));
-                }
-                a.columns(address.1)
-            })
-            .collect();
-        session.append("attempt_success", "attempt_id_seq", plain[0].day(), &rows);
-    }
+    let mut address: (Option<&str>, Option<pg_sys::Datum>) = (None, None);
+    let rows: Vec<_> = plain
+        .iter()
+        .map(|a| {
+            if address.0 != a.address.as_deref() {
+                address = (a.address.as_deref(), a.address.as_deref().and_then(inet));
+            }
+            a.values(address.1)
+        })
+        .collect();
+    session.append("attempt_success", "attempt_id_seq", &COLUMNS, &rows);
     if !rest.is_empty() {
         let args = [
             column(&rest, |a| a.event).into(),
@@ -93,4 +106,12 @@ pub fn attempts(session: &mut Session, made: &[Attempt]) -> SpiResult<()> {
         session.call("engine_attempts", &args)?;
     }
     Ok(())
+}
+
+/// An inet; None for what is no address.
+fn inet(address: &str) -> Option<pg_sys::Datum> {
+    let address: std::net::IpAddr = address.parse().ok()?;
+    let text = CString::new(address.to_string()).ok()?;
+    // SAFETY: inet_in takes a C string, and this one is an address.
+    unsafe { pgrx::direct_function_call_as_datum(pg_sys::inet_in, &[Some(pg_sys::Datum::from(text.as_ptr()))]) }
 }
