@@ -1,7 +1,9 @@
 //! The trigger function: a row change becomes an event, in the user's transaction. What can be wrong about a watch was
 //! found when it was declared, so that nothing about a row's content raises here.
 
+mod canonical;
 mod event;
+mod extent;
 mod fit;
 mod jsonb;
 mod normalize;
@@ -13,13 +15,14 @@ mod watch;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use canonical::Spelling;
 use event::{Event, append};
 use row::Row;
 pub use score::shelf;
 use watch::Watch;
 
 use crate::error::raise;
-use crate::wake;
+use crate::{guc, wake};
 
 #[unsafe(no_mangle)]
 pub extern "C" fn pg_finfo_frontdesk_capture() -> *const pg_sys::Pg_finfo_record {
@@ -135,6 +138,16 @@ pub unsafe extern "C-unwind" fn frontdesk_record_event(fcinfo: pg_sys::FunctionC
         // A user is told what it was that needs to write; nextval() is not what they called.
         pg_sys::PreventCommandIfReadOnly(c"recording an event".as_ptr());
         let key = pgrx::pg_getarg::<String>(fcinfo, 3);
+        let record = pgrx::pg_getarg_datum(fcinfo, 2);
+        let most = guc::max_record_bytes().max(guc::max_payload_bytes());
+        if record.is_some_and(|record| extent::Room(most).take_value(record, pg_sys::JSONBOID).is_err()) {
+            raise(
+                PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                "the data of the event is too large",
+                Some(format!("It is more than {} kB, as jsonb or as text.", most / 1024)),
+                Some("Send a reference to it instead; or raise frontdesk.max_record_kb.".into()),
+            );
+        }
         let op = char::from(pgrx::pg_getarg::<i8>(fcinfo, 1).unwrap_or_default() as u8);
         let target = pgrx::pg_getarg(fcinfo, 5);
         let id = append(&Event {
@@ -144,7 +157,7 @@ pub unsafe extern "C-unwind" fn frontdesk_record_event(fcinfo: pg_sys::FunctionC
             key: key.as_deref(),
             tenant: pgrx::pg_getarg_datum(fcinfo, 4),
             target,
-            record: pgrx::pg_getarg_datum(fcinfo, 2),
+            record,
             old_record: None,
         });
         if matches!(op, 'H' | 'S') || target.is_some() {
@@ -166,11 +179,13 @@ unsafe fn record(watch: &Watch, op: char, row: Row, old: Option<Row>) {
         {
             return;
         }
-        let (new, before) = (fit::fitted(row, &watch.json), old.map(|old| fit::fitted(old, &watch.json)));
+        let spelling = Spelling::enter(watch.needs);
+        let (new, before) = (watch.fit.fitted(row), old.map(|old| watch.fit.fitted(old)));
+        let before = before.as_ref();
         if let Some((condition, whole)) = &watch.condition
-            && !condition.matches(&document(op, whole.write(&new), before.map(|old| whole.write(&old))))
+            && !condition.matches(&document(op, whole.write_fitted(&new), before.map(|old| whole.write_fitted(old))))
         {
-            return;
+            return spelling.leave();
         }
         let kind = match (op, &old, watch.state) {
             ('U', Some(old), Some(state)) if !row.same(old, state) => watch.state_type(row.text(state).as_deref()),
@@ -185,9 +200,10 @@ unsafe fn record(watch: &Watch, op: char, row: Row, old: Option<Row>) {
             key: row.key(&watch.key).as_deref(),
             tenant: watch.tenant.and_then(|tenant| row.datum(tenant)),
             target: None,
-            record: Some(watch.record.write(&new)),
-            old_record: before.map(|old| watch.record.write(&old)),
+            record: watch.record.as_ref().map(|record| record.write_fitted(&new)),
+            old_record: watch.record.as_ref().zip(before).map(|(record, old)| record.write_fitted(old)),
         });
+        spelling.leave();
     }
     wake::for_events_at_commit();
 }

@@ -24,6 +24,7 @@ static MAX_RUNNING_JOBS: GucSetting<i32> = GucSetting::<i32>::new(16);
 static LOG_JOBS: GucSetting<bool> = GucSetting::<bool>::new(true);
 static DEPTH: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MAX_PAYLOAD_KB: GucSetting<i32> = GucSetting::<i32>::new(1024);
+static MAX_RECORD_KB: GucSetting<i32> = GucSetting::<i32>::new(16_384);
 static MAX_RESPONSE_KB: GucSetting<i32> = GucSetting::<i32>::new(1024);
 static MAX_CONNECTIONS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 
@@ -86,6 +87,14 @@ pub fn init() {
         &MAX_PAYLOAD_KB,
         1,
         262_144,
+        GucContext::Sighup,
+    );
+    int(
+        c"frontdesk.max_record_kb",
+        c"Largest record of a row that is captured, in kB; columns that do not fit are left out and named in it.",
+        &MAX_RECORD_KB,
+        64,
+        65_536,
         GucContext::Sighup,
     );
     int(
@@ -176,6 +185,10 @@ pub fn log_jobs() -> bool {
 
 pub fn depth() -> i16 {
     i16::try_from(DEPTH.get()).unwrap_or(i16::MAX)
+}
+
+pub fn max_record_bytes() -> usize {
+    kilobytes(&MAX_RECORD_KB)
 }
 
 pub fn max_payload_bytes() -> usize {

@@ -1,102 +1,136 @@
-//! Makes a row fit into jsonb, which holds less than a table does: a row that cannot be recorded whole is still stored.
+//! Makes a row fit into its record, which holds less than a table does: a row that cannot be recorded whole is still stored,
+//! and the record says what is left out.
 
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 
+use super::extent::{Room, expands};
+use super::jsonb::bytes_of;
 use super::row::Row;
+use crate::guc;
 
 /// JSONTYPE_ARRAY and JSONTYPE_COMPOSITE of utils/jsonfuncs.h.
 const ARRAY: u32 = 8;
 const COMPOSITE: u32 = 9;
 
+#[pgrx::pg_guard]
 unsafe extern "C-unwind" {
     /// utils/jsonfuncs.h; not among pgrx's bindings.
     fn datum_to_json(value: pg_sys::Datum, category: u32, output_function: pg_sys::Oid) -> pg_sys::Datum;
-    /// utils/fmgrprotos.h; pgrx's binding is no function pointer.
+}
+
+unsafe extern "C-unwind" {
+    /// utils/fmgrprotos.h; pgrx's binding is no function pointer. Called through PostgreSQL alone.
     fn jsonb_in(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
 }
 
-/// Wide values of a row up to here, in bytes, are recorded: jsonb ends at 256 MB, bytea doubles on its way there, and an array
-/// of booleans takes 32 bytes for each.
-const WIDEST: usize = 16 << 20;
+/// Which columns of a relation are looked at.
+pub struct Fit {
+    /// Those whose values can become much larger than they are.
+    expanding: Vec<i16>,
+    /// Those that can have JSON in them: jsonb refuses some of what json takes.
+    json: Vec<i16>,
+}
 
-/// The columns that can have JSON in them: jsonb refuses some of what json takes.
-///
-/// # Safety
-/// `columns` belongs to an open relation.
-pub unsafe fn json_columns(columns: pg_sys::TupleDesc) -> Vec<i16> {
-    // SAFETY: as promised by the caller.
-    unsafe {
-        let columns = &*columns;
-        let attributes = columns.attrs.as_slice(columns.natts as usize);
-        let json = |attribute: &&pg_sys::FormData_pg_attribute| !attribute.attisdropped && has_json(attribute.atttypid);
-        attributes.iter().filter(json).map(|attribute| attribute.attnum).collect()
+/// A row that fits.
+pub struct Fitted {
+    pub row: Row,
+    /// The columns that did not, which are null in it.
+    pub left_out: Vec<i16>,
+}
+
+impl Fit {
+    /// # Safety
+    /// `columns` belongs to an open relation.
+    pub unsafe fn of(columns: pg_sys::TupleDesc) -> Fit {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let attributes = (*columns).attrs.as_slice((*columns).natts as usize);
+            let numbers = |is: unsafe fn(pg_sys::Oid) -> bool| -> Vec<i16> {
+                let there = attributes.iter().filter(|attribute| !attribute.attisdropped);
+                there.filter(|attribute| is(attribute.atttypid)).map(|attribute| attribute.attnum).collect()
+            };
+            Fit { expanding: numbers(expands), json: numbers(has_json) }
+        }
+    }
+
+    /// The row, with null for what does not fit into the largest record there may be, as jsonb or as the text of that, and
+    /// with JSON that jsonb does not take (`\u0000`, half a surrogate pair, a number of a million digits) as a string of its
+    /// text, or null within an array or a composite.
+    ///
+    /// # Safety
+    /// `row` is of the relation.
+    pub unsafe fn fitted(&self, row: Row) -> Fitted {
+        // SAFETY: columns are those of the row; the new values are of their types.
+        unsafe {
+            let mut left_out = Vec::new();
+            if row.has_external() || !self.expanding.is_empty() {
+                let mut room = Room(guc::max_record_bytes());
+                let values = row.values();
+                // Without values outside the row only those can be large that become so.
+                let looked_at = |column: &i16| row.has_external() || self.expanding.contains(column);
+                for column in (1..=values.len() as i16).filter(looked_at) {
+                    let Some(value) = values[column as usize - 1] else { continue };
+                    let before = room;
+                    if room.take_value(value, row.type_of(column)).is_err() {
+                        room = before;
+                        left_out.push(column);
+                    }
+                }
+            }
+            let mut replaced: Vec<(i16, Option<pg_sys::Datum>)> = Vec::new();
+            for column in self.json.iter().copied() {
+                let Some(value) = row.datum(column).filter(|_| !left_out.contains(&column)) else { continue };
+                let base = pg_sys::getBaseType(row.type_of(column));
+                if base == pg_sys::JSONOID {
+                    let text = String::from_utf8_lossy(bytes_of(value));
+                    if !is_jsonb(&text) {
+                        replaced.push((column, serde_json::to_string(&text).ok().and_then(IntoDatum::into_datum)));
+                    }
+                } else {
+                    let category = if is_composite(base) { COMPOSITE } else { ARRAY };
+                    let text = String::from_datum(datum_to_json(value, category, pg_sys::InvalidOid), false);
+                    if !text.is_some_and(|text| is_jsonb(&text)) {
+                        left_out.push(column);
+                    }
+                }
+            }
+            replaced.extend(left_out.iter().map(|column| (*column, None)));
+            Fitted { row: if replaced.is_empty() { row } else { row.with(&replaced) }, left_out }
+        }
     }
 }
 
-/// Whether a value of this type can have JSON in it; of a composite it is taken for granted.
+/// Whether a value of this type can have JSON in it.
 unsafe fn has_json(of_type: pg_sys::Oid) -> bool {
-    // SAFETY: looks a type up that exists as long as its column does.
+    // SAFETY: looks types up that exist as long as the column does.
+    unsafe { within(of_type, 0) }
+}
+
+unsafe fn within(of_type: pg_sys::Oid, depth: u32) -> bool {
+    // SAFETY: as above.
     unsafe {
         let base = pg_sys::getBaseType(of_type);
         let element = pg_sys::get_element_type(base);
-        base == pg_sys::JSONOID || is_composite(base) || element != pg_sys::InvalidOid && has_json(element)
+        // Of what is nested without end it is taken for granted.
+        base == pg_sys::JSONOID
+            || base == pg_sys::RECORDOID
+            || depth > 16
+            || element != pg_sys::InvalidOid && within(element, depth + 1)
+            || is_composite(base) && {
+                let columns = pg_sys::lookup_rowtype_tupdesc(base, -1);
+                let attributes = (*columns).attrs.as_slice((*columns).natts as usize);
+                let found = attributes.iter().any(|a| !a.attisdropped && within(a.atttypid, depth + 1));
+                if (*columns).tdrefcount >= 0 {
+                    pg_sys::DecrTupleDescRefCount(columns);
+                }
+                found
+            }
     }
 }
 
 unsafe fn is_composite(base: pg_sys::Oid) -> bool {
     // SAFETY: as above.
     base == pg_sys::RECORDOID || unsafe { pg_sys::get_typtype(base) } as u8 == pg_sys::TYPTYPE_COMPOSITE
-}
-
-/// The row, with JSON that jsonb does not take (`\u0000`, half a surrogate pair, a number of a million digits) as a string of its
-/// text, and null for wide values that do not fit into 16 MB and
-/// for arrays and composites with such JSON in them.
-///
-/// # Safety
-/// `json` are columns of the row, of type json.
-pub unsafe fn fitted(row: Row, json: &[i16]) -> Row {
-    // SAFETY: columns are those of the row; the new values are of their types.
-    unsafe {
-        let mut replaced: Vec<(i16, Option<pg_sys::Datum>)> = Vec::new();
-        if row.has_external() {
-            replaced.extend(too_wide(&row).into_iter().map(|column| (column, None)));
-        }
-        for column in json.iter().copied() {
-            if replaced.iter().any(|(wide, _)| *wide == column) {
-                continue;
-            }
-            let Some(value) = row.datum(column) else { continue };
-            let base = pg_sys::getBaseType(row.type_of(column));
-            if base == pg_sys::JSONOID {
-                if let Some(text) = row.text(column).filter(|text| !is_jsonb(text)) {
-                    replaced.push((column, serde_json::to_string(&text).ok().and_then(IntoDatum::into_datum)));
-                }
-            } else {
-                let category = if is_composite(base) { COMPOSITE } else { ARRAY };
-                let text = String::from_datum(datum_to_json(value, category, pg_sys::InvalidOid), false);
-                if !text.is_some_and(|text| is_jsonb(&text)) {
-                    replaced.push((column, None));
-                }
-            }
-        }
-        if replaced.is_empty() { row } else { row.with(&replaced) }
-    }
-}
-
-unsafe fn too_wide(row: &Row) -> Vec<i16> {
-    let mut total = 0;
-    // SAFETY: of a value of variable length its size can be asked.
-    unsafe {
-        row.wide_columns()
-            .filter(|(_, value)| {
-                let size = pg_sys::toast_raw_datum_size(*value);
-                let fits = total + size <= WIDEST;
-                total += if fits { size } else { 0 };
-                !fits
-            })
-            .map(|(column, _)| column)
-            .collect()
-    }
 }
 
 unsafe fn is_jsonb(text: &str) -> bool {

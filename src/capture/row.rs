@@ -4,6 +4,14 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
+use super::canonical::{self, Spelling};
+use super::event::hash;
+use super::extent::Room;
+use super::jsonb::bytes_of;
+
+/// In bytes. What is longer is no key, and no state.
+const LONGEST_TEXT: usize = 4 << 20;
+
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" {
     /// utils/datum.h; not among pgrx's bindings.
@@ -61,18 +69,35 @@ impl Row {
         }
     }
 
+    /// The value as it is written in every session; a number that stands for it where that would be very long.
     pub unsafe fn text(&self, column: i16) -> Option<String> {
         // SAFETY: the output function is that of the column's type.
         unsafe {
             let datum = self.datum(column)?;
-            if self.attribute(column).atttypid == pg_sys::BOOLOID {
+            let of_type = self.attribute(column).atttypid;
+            match pg_sys::getBaseType(of_type) {
                 // As casts and JSON have it; the output function says t and f.
-                return Some(datum.value().ne(&0).to_string());
+                pg_sys::BOOLOID => return Some(datum.value().ne(&0).to_string()),
+                pg_sys::INT2OID => return Some((datum.value() as i16).to_string()),
+                pg_sys::INT4OID => return Some((datum.value() as i32).to_string()),
+                pg_sys::INT8OID => return Some((datum.value() as i64).to_string()),
+                _ => {}
+            }
+            // A number of ten bytes can have a hundred thousand digits.
+            if Room(LONGEST_TEXT).take_value(datum, of_type).is_err() {
+                let raw = pg_sys::toast_raw_datum_size(datum);
+                let start = pg_sys::pg_detoast_datum_slice(datum.cast_mut_ptr(), 0, LONGEST_TEXT as i32);
+                return Some(format!("#{:016x}#{raw}", hash(pgrx::varlena::varlena_to_byte_slice(start))));
+            }
+            if matches!(of_type, pg_sys::TEXTOID | pg_sys::VARCHAROID) {
+                return Some(String::from_utf8_lossy(bytes_of(datum)).into_owned());
             }
             let mut function = pg_sys::InvalidOid;
             let mut varlena = false;
-            pg_sys::getTypeOutputInfo(self.attribute(column).atttypid, &mut function, &mut varlena);
+            pg_sys::getTypeOutputInfo(of_type, &mut function, &mut varlena);
+            let spelling = Spelling::enter(canonical::needs(of_type));
             let text = pg_sys::OidOutputFunctionCall(function, datum);
+            spelling.leave();
             Some(CStr::from_ptr(text).to_string_lossy().into_owned())
         }
     }
@@ -92,20 +117,10 @@ impl Row {
         }
     }
 
-    /// Whether a value is kept outside the row: only then can the row be wide.
+    /// Whether a value is kept outside the row: only then can it be wide.
     pub unsafe fn has_external(&self) -> bool {
         // SAFETY: a tuple has a header.
         unsafe { u32::from((*(*self.tuple).t_data).t_infomask) & pg_sys::HEAP_HASEXTERNAL != 0 }
-    }
-
-    /// The values of variable length that are not null.
-    pub unsafe fn wide_columns(&self) -> impl Iterator<Item = (i16, pg_sys::Datum)> {
-        // SAFETY: as promised by the caller; a dropped column is null.
-        unsafe {
-            (1..=(*self.columns).natts as i16)
-                .filter(|column| self.attribute(*column).attlen == -1)
-                .filter_map(|column| Some((column, self.datum(column)?)))
-        }
     }
 
     /// The row with other values in these columns.

@@ -9,8 +9,10 @@ use filter::Filter;
 use pgrx::prelude::*;
 use serde::Deserialize;
 
+use super::canonical::{self, Needs};
+use super::event;
+use super::fit::Fit;
 use super::jsonb::Form;
-use super::{event, fit};
 use crate::error::raise;
 
 pub struct Watch {
@@ -24,12 +26,13 @@ pub struct Watch {
     /// Empty: all.
     pub columns: Vec<i16>,
     pub key: Vec<i16>,
-    /// Columns of type json.
-    pub json: Vec<i16>,
-    /// What is recorded: the row without what is redacted.
-    pub record: Form,
+    pub fit: Fit,
+    /// What is recorded: the row without what is redacted. None where something that is to be redacted cannot be found.
+    pub record: Option<Form>,
     /// And what it sees, which is all of the row.
     pub condition: Option<(Filter, Form)>,
+    /// Settings that what is written of a row depends on.
+    pub needs: Needs,
 }
 
 /// The argument as frontdesk.watch() writes it.
@@ -44,6 +47,9 @@ struct Argument {
     #[serde(default)]
     redact: Vec<String>,
     condition: Option<serde_json::Value>,
+    /// The numbers of the columns named above, when it was made.
+    #[serde(default)]
+    attnums: HashMap<String, i16>,
 }
 
 thread_local! {
@@ -82,29 +88,42 @@ impl Watch {
             );
         };
         // SAFETY: the relation is open and locked while the trigger runs.
-        let (columns, source, primary_key, json, record, whole) = unsafe {
+        let (columns, source, primary_key, fit, record, whole) = unsafe {
             let relation = trigger.tg_relation;
             let columns = (*relation).rd_att;
             let (record, whole) = (Form::of(columns, &argument.redact), Form::of(columns, &[]));
-            (Columns(columns), source_name(relation), primary_key(relation), fit::json_columns(columns), record, whole)
+            (Columns(columns), source_name(relation), primary_key(relation), Fit::of(columns), record, whole)
         };
+        let state = argument.state.and_then(|name| columns.find(&name));
+        let key = argument.key.map_or(primary_key, |names| columns.find_all(&names));
+        // It was checked when it was declared; what this version cannot read filters nothing.
+        let condition = argument.condition.and_then(|condition| Filter::parse(&condition).ok());
+        let of_column = |column: &i16| columns.type_of(*column);
+        // SAFETY: types of columns that are there.
+        let written = unsafe { key.iter().chain(&state).filter_map(of_column).map(|kind| canonical::needs(kind)) };
+        let needs = written.fold(record.needs | if condition.is_some() { whole.needs } else { 0 }, |a, b| a | b);
+        // Nothing is sent of a row while it is not known what of it is secret.
+        let is_safe = argument.redact.iter().all(|name| {
+            columns.find(name).is_some() || argument.attnums.get(name).is_some_and(|number| columns.is_dropped(*number))
+        });
         Watch {
             created: format!("{}.created", argument.entity),
             updated: format!("{}.updated", argument.entity),
             deleted: format!("{}.deleted", argument.entity),
             entity: argument.entity,
             source,
-            state: argument.state.and_then(|name| columns.find(&name)),
-            tenant: argument.tenant.and_then(|name| columns.find(&name)),
+            state,
+            // Its value is read as what it is to be, so it must be just that. An event of no tenant goes to no tenant's endpoint.
+            tenant: argument
+                .tenant
+                .and_then(|name| columns.find(&name))
+                .filter(|column| columns.type_of(*column) == Some(pg_sys::UUIDOID)),
             columns: columns.find_all(&argument.columns),
-            key: argument.key.map_or(primary_key, |names| columns.find_all(&names)),
-            json,
-            record,
-            // It was checked when it was declared; what this version cannot read filters nothing.
-            condition: argument
-                .condition
-                .and_then(|condition| Filter::parse(&condition).ok())
-                .map(|filter| (filter, whole)),
+            key,
+            fit,
+            record: is_safe.then_some(record),
+            condition: condition.map(|filter| (filter, whole)),
+            needs,
         }
     }
 
@@ -137,6 +156,22 @@ impl Columns {
                     && unsafe { CStr::from_ptr(attribute.attname.data.as_ptr()) }.to_bytes() == name.as_bytes()
             })
             .map(|attribute| attribute.attnum)
+    }
+
+    fn attribute(&self, number: i16) -> Option<&pg_sys::FormData_pg_attribute> {
+        // SAFETY: as above.
+        let columns = unsafe { &*self.0 };
+        let place = usize::try_from(number).ok()?.checked_sub(1)?;
+        // SAFETY: as above.
+        unsafe { columns.attrs.as_slice(columns.natts as usize) }.get(place)
+    }
+
+    fn type_of(&self, number: i16) -> Option<pg_sys::Oid> {
+        self.attribute(number).filter(|attribute| !attribute.attisdropped).map(|attribute| attribute.atttypid)
+    }
+
+    fn is_dropped(&self, number: i16) -> bool {
+        self.attribute(number).is_some_and(|attribute| attribute.attisdropped)
     }
 
     fn find_all(&self, names: &[String]) -> Vec<i16> {

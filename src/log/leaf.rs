@@ -1,4 +1,5 @@
 //! Where in a log a row belongs: what the catalog says of its partitions, whatever they are called.
+#![allow(non_snake_case)]
 
 use std::ffi::{CStr, CString};
 
@@ -10,7 +11,6 @@ const SHARE: pg_sys::LOCKMODE = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
 const WRITE: pg_sys::LOCKMODE = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
 const KEEP: pg_sys::LOCKMODE = pg_sys::NoLock as pg_sys::LOCKMODE;
 
-#[allow(non_snake_case)]
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" {
     /// utils/partcache.h; not among pgrx's bindings.

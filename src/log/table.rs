@@ -1,5 +1,6 @@
 //! An open partition of a log, and how the executor puts rows into it: defaults of columns that are not ours, constraints,
 //! triggers, every index.
+#![allow(non_snake_case)]
 
 use std::ffi::CStr;
 
@@ -12,7 +13,6 @@ use crate::error::raise;
 
 const KEEP: pg_sys::LOCKMODE = pg_sys::NoLock as pg_sys::LOCKMODE;
 
-#[allow(non_snake_case)]
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" {
     /// executor/nodeModifyTable.h; not among pgrx's bindings.
