@@ -6,6 +6,8 @@ mod kept;
 mod leaf;
 mod table;
 
+use std::ffi::CString;
+
 use pgrx::{IntoDatum, PgSqlErrorCode, pg_sys};
 
 pub use kept::{close, forget, init, insert};
@@ -67,4 +69,12 @@ pub unsafe fn append<const COLUMNS: usize, const REST: usize>(
             rows = &rows[count..];
         }
     }
+}
+
+/// An inet; None for what is no address.
+pub fn inet(address: &str) -> Option<pg_sys::Datum> {
+    let address: std::net::IpAddr = address.parse().ok()?;
+    let text = CString::new(address.to_string()).ok()?;
+    // SAFETY: inet_in takes a C string, and this one is an address.
+    unsafe { pgrx::direct_function_call_as_datum(pg_sys::inet_in, &[Some(pg_sys::Datum::from(text.as_ptr()))]) }
 }

@@ -4,7 +4,7 @@ use tests::{Database, Desk};
 
 /// What amcheck finds: nothing.
 const CHECK: &str = "
-create extension if not exists amcheck;
+create schema checks; create extension amcheck schema checks;
 create function sound(log regclass) returns text language plpgsql as $$
 declare
   i record;
@@ -13,9 +13,9 @@ begin
     select x.indexrelid::regclass as name from pg_partition_tree(log) t join pg_index x on x.indrelid = t.relid
     join pg_class c on c.oid = x.indexrelid join pg_am a on a.oid = c.relam where t.isleaf and a.amname = 'btree'
   loop
-    perform bt_index_check(i.name, heapallindexed => true);
+    perform checks.bt_index_check(i.name, heapallindexed => true);
   end loop;
-  return coalesce((select string_agg(v::text, '; ') from pg_partition_tree(log) t, verify_heapam(t.relid) v where t.isleaf), 'sound');
+  return coalesce((select string_agg(v::text, '; ') from pg_partition_tree(log) t, checks.verify_heapam(t.relid) v where t.isleaf), 'sound');
 end
 $$";
 
@@ -41,6 +41,7 @@ fn rows_written_while_the_log_s_index_is_rebuilt_beside_are_in_it() {
     session.batch_execute("insert into lead select n, 'kept' from generate_series(21, 30) n; commit").unwrap();
     rebuild.join().unwrap();
     assert_eq!(desk.get::<String>("select sound('frontdesk.event')"), "sound");
+    desk.run("drop schema checks cascade");
     desk.await_requests("/ok", 20);
 }
 
@@ -65,6 +66,7 @@ fn the_log_of_attempts_may_have_columns_and_indexes_of_its_owner() {
     desk.run("insert into lead select n, 'Ada' from generate_series(51, 60) n");
     desk.wait("(select count(*) = 60 from frontdesk.attempt where succeeded)");
     assert_eq!(desk.state(), "running");
+    desk.run("drop schema checks cascade");
 }
 
 #[test]

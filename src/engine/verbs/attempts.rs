@@ -1,14 +1,12 @@
 //! The log of attempts.
 
-use std::ffi::CString;
-
 use pgrx::prelude::*;
 use pgrx::spi::SpiResult;
 
 use super::super::clock::timestamp;
 use super::super::transaction::Session;
 use super::column;
-use crate::log::Column;
+use crate::log::{Column, inet};
 
 /// A response of so many bytes stays in its row.
 const SHORT: usize = 1000;
@@ -106,12 +104,4 @@ pub fn attempts(session: &mut Session, made: &[Attempt]) -> SpiResult<()> {
         session.call("engine_attempts", &args)?;
     }
     Ok(())
-}
-
-/// An inet; None for what is no address.
-fn inet(address: &str) -> Option<pg_sys::Datum> {
-    let address: std::net::IpAddr = address.parse().ok()?;
-    let text = CString::new(address.to_string()).ok()?;
-    // SAFETY: inet_in takes a C string, and this one is an address.
-    unsafe { pgrx::direct_function_call_as_datum(pg_sys::inet_in, &[Some(pg_sys::Datum::from(text.as_ptr()))]) }
 }

@@ -203,3 +203,5 @@ reset frontdesk.user_id;
 reset request.jwt.claims;
 insert into leads values (906);
 select key, user_id from frontdesk.event order by id;
+drop function sound;
+drop extension amcheck;
