@@ -3,6 +3,7 @@
 mod base;
 mod check;
 pub mod contact;
+mod crm;
 mod embed;
 mod fetch;
 mod knowledge;

@@ -55,15 +55,25 @@ create table if not exists crm.agents (
   unique (account_id, id));
 comment on table crm.agents is 'who answers: an AI agent, or a person';
 
+create table if not exists crm.access (
+  role name primary key,
+  user_id text check (user_id <> ''),
+  granted_at timestamptz not null default clock_timestamp());
+comment on table crm.access is 'the database roles that crm.grant_access() let in';
+comment on column crm.access.user_id is 'who the role always is, whatever it sets; null: who crm.current_user_id() says';
+
 create or replace function crm.current_user_id() returns text
-stable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
+stable parallel safe language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  return coalesce(nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb->>'sub', ''),
-                  nullif(current_setting('frontdesk.user_id', true), ''));
+  return coalesce(
+    -- The setting role tells who called, also where current_user is the owner of a function.
+    (select a.user_id from crm.access a where a.role = coalesce(nullif(current_setting('role'), 'none'), session_user)::name),
+    nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb->>'sub', ''),
+    nullif(current_setting('frontdesk.user_id', true), ''));
 end
 $$;
 comment on function crm.current_user_id() is
-  'the application''s user: the claim "sub" of request.jwt.claims (PostgREST, Supabase), else the setting frontdesk.user_id; null: nobody';
+  'the application''s user: who crm.grant_access() said that the role is, else the claim "sub" of request.jwt.claims (PostgREST, Supabase), else the setting frontdesk.user_id; null: nobody';
 
 create or replace function crm.my_accounts(to_write boolean = false) returns setof uuid
 stable language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -179,18 +189,3 @@ begin
   end if;
 end
 $$;
-
-create or replace function crm.grant_access(role regrole) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-  execute format('grant usage on schema crm to %s', role);
-  execute format('grant select, insert, update, delete on all tables in schema crm to %s', role);
-  execute format('revoke insert, update, delete on crm.installation, crm.member_roles, crm.account_members, crm.accounts from %s', role);
-  execute format('grant update on crm.accounts to %s', role);
-  -- upsert_lead() takes the number of a lead before it has the row.
-  execute format('grant usage on all sequences in schema crm to %s', role);
-  execute format('grant execute on all functions in schema crm to %s', role);
-end
-$$;
-comment on function crm.grant_access(regrole) is
-  'let a role (authenticated, of an application''s users) work in schema crm: row level security shows it the accounts of crm.current_user_id()';

@@ -57,6 +57,9 @@ create or replace trigger keep_stage before delete on crm.lead_stages for each r
 create or replace function crm.account_added() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  if tg_relid <> 'crm.accounts'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
+    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.account_added() is the trigger of crm.accounts';
+  end if;
   perform crm.seed_lead_stages(new.id);
   return null;
 end

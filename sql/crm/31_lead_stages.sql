@@ -52,6 +52,9 @@ create or replace trigger enter_stage before update of stage on crm.leads
 create or replace function crm.record_stage() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  if tg_relid <> 'crm.leads'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
+    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.record_stage() is the trigger of crm.leads';
+  end if;
   if tg_op = 'INSERT' then
     insert into crm.lead_status_history (account_id, lead_id, new_stage, changed_at, changed_by)
     values (new.account_id, new.id, new.stage, new.stage_changed_at,

@@ -282,6 +282,9 @@ comment on function crm.upsert_account(jsonb) is 'internal: the account a lead i
 create or replace function crm.touched() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  if tg_relid <> 'crm.lead_touches'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
+    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.touched() is the trigger of crm.lead_touches';
+  end if;
   perform frontdesk.emit('lead.touched',
     (select to_jsonb(l) - 'score_breakdown' from crm.leads l where l.id = new.lead_id) || jsonb_build_object('touch', to_jsonb(new)),
     new.lead_id::text, new.account_id);

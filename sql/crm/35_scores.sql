@@ -26,6 +26,9 @@ comment on function crm.lead_facts(crm.leads) is
 create or replace function crm.lead_score_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  if tg_relid <> 'crm.leads'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
+    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.lead_score_changed() is the trigger of crm.leads';
+  end if;
   insert into crm.lead_score_history (account_id, lead_id, old_score, new_score, old_tier, new_tier, breakdown)
   values (new.account_id, new.id, old.score, new.score, old.score_tier, new.score_tier, new.score_breakdown);
   if old.score_tier is distinct from new.score_tier then

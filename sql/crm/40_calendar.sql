@@ -209,6 +209,9 @@ comment on function crm.seed_calendar(uuid) is 'internal: what every account beg
 create or replace function crm.calendar_account_added() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  if tg_relid <> 'crm.accounts'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
+    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.calendar_account_added() is the trigger of crm.accounts';
+  end if;
   perform crm.seed_calendar(new.id);
   return null;
 end

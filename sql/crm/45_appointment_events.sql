@@ -68,6 +68,9 @@ declare
   more jsonb := '{}';
   blocked_until timestamptz;
 begin
+  if tg_relid <> 'crm.appointments'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
+    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.appointment_changed() is the trigger of crm.appointments';
+  end if;
   if tg_op = 'DELETE' then
     perform frontdesk.emit('appointment.deleted', jsonb_build_object('id', old.id, 'account_id', old.account_id, 'status', old.status,
       'contact_id', old.contact_id, 'starts_at', old.starts_at), old.id::text, old.account_id);

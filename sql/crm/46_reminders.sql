@@ -112,8 +112,12 @@ comment on function crm.reminder_payload(crm.appointment_reminders) is
 create or replace function crm.reminder_rule_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  account uuid := case when tg_op = 'DELETE' then old.account_id else new.account_id end;
+  account uuid;
 begin
+  if tg_relid <> 'crm.reminder_rules'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
+    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.reminder_rule_changed() is the trigger of crm.reminder_rules';
+  end if;
+  account := case when tg_op = 'DELETE' then old.account_id else new.account_id end;
   perform crm.plan_reminders(a) from crm.appointments a
   where a.account_id = account and a.live and a.ends_at > frontdesk.now() - interval '1 day'
   order by a.id;
@@ -135,6 +139,9 @@ comment on function crm.seed_reminder_rules(uuid) is 'internal: what every accou
 create or replace function crm.reminders_account_added() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  if tg_relid <> 'crm.accounts'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
+    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.reminders_account_added() is the trigger of crm.accounts';
+  end if;
   perform crm.seed_reminder_rules(new.id);
   return null;
 end

@@ -161,10 +161,14 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   w record;
   event jsonb;
-  consent boolean := coalesce(new.consent, (select c.consent from crm.contacts c where c.id = new.contact_id));
+  consent boolean;
   fate text;
   row_id bigint;
 begin
+  if tg_relid <> 'crm.leads'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
+    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.tell_meta() is the trigger of crm.leads';
+  end if;
+  consent := coalesce(new.consent, (select c.consent from crm.contacts c where c.id = new.contact_id));
   for w in
     select m.pixel_id, m.source_name, m.min_score, m.require_consent, t.stage, least(t.at, frontdesk.now()) as at
     from crm.meta_endpoints m cross join lateral (

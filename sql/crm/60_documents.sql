@@ -141,6 +141,9 @@ comment on function crm.document_words(text, text, text) is 'what text search fi
 create or replace function crm.seed_knowledge() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  if tg_relid <> 'crm.accounts'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
+    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.seed_knowledge() is the trigger of crm.accounts';
+  end if;
   insert into crm.knowledge_settings (account_id) values (new.id) on conflict do nothing;
   insert into crm.document_categories (account_id, name, description)
   select new.id, c.name, c.description from (values

@@ -1,26 +1,41 @@
 -- Room 61, search: the documents that answer a question. Passages (crm.document_chunks) and documents with a vector of
 -- their own are searched alike; id is the document's.
 
-create or replace function crm.search_filter(category text, filter jsonb, account uuid) returns text
-stable language plpgsql set search_path = pg_catalog, pg_temp as $$
+-- These took SQL as a text. Nothing that an application may call does.
+drop function if exists crm.nearest_in(regclass, @schema:vector@.vector, text, int, text);
+drop function if exists crm.nearest_documents(@schema:vector@.vector, text, int);
+drop function if exists crm.match_filtered(@schema:vector@.vector, text, int);
+drop function if exists crm.filter_is_indexed(text);
+do $$
 begin
-  return nullif(concat_ws(' and ',
-    case when category is not null then format('d.category = %L', category) end,
-    case when filter <> '{}' then frontdesk.filter_predicate(filter, 'd.metadata', true) end,
-    case when account is not null then format('d.account_id = %L::uuid', crm.use_account(account))
-         -- For a role that row level security lets through; for the others it says the same as their policy.
-         when crm.current_user_id() is not null then format('d.account_id = any (%L::uuid[])', array(select crm.my_accounts())) end), '');
+  if exists (select from pg_proc p where p.oid = to_regprocedure('crm.search_filter(text,jsonb,uuid)') and p.prorettype = 'text'::regtype) then
+    drop function crm.search_filter(text, jsonb, uuid);
+  end if;
+end
+$$;
+
+create or replace function crm.search_filter(category text, filter jsonb, account uuid) returns jsonb
+stable language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  conditions jsonb := '[]';
+begin
+  if category is not null then
+    conditions := conditions || jsonb_build_object('column', 'category', 'is', category);
+  end if;
+  if filter <> '{}' then
+    conditions := conditions || jsonb_build_object('column', 'metadata', 'matches', filter);
+  end if;
+  if account is not null then
+    conditions := conditions || jsonb_build_object('column', 'account_id', 'is', crm.use_account(account));
+  elsif crm.current_user_id() is not null then
+    -- For a role that row level security lets through; for the others it says the same as their policy.
+    conditions := conditions || jsonb_build_object('column', 'account_id', 'in', array(select crm.my_accounts()));
+  end if;
+  return nullif(conditions, '[]');
 end
 $$;
 comment on function crm.search_filter(text, jsonb, uuid) is
-  'internal: the predicate over a document or passage d; null: all. Plain objects and arrays in the filter are what must be contained, as @> reads them';
-
-create or replace function crm.filter_is_indexed(filter text) returns boolean
-immutable language sql set search_path = pg_catalog, pg_temp as $$
-  select filter ~ '^d\.(category|account_id) = ' or filter ~ '^\([^'']* @> ' and filter !~ '\) (or|is not true)'
-$$;
-comment on function crm.filter_is_indexed(text) is
-  'internal: whether an index other than of vectors finds the rows of a predicate of search_filter(); a guess that costs time only where it is wrong';
+  'internal: the conditions on a document or passage, as frontdesk.row_predicate() reads them; null: all. Plain objects and arrays in the filter are what must be contained, as @> reads them';
 
 create or replace function crm.check_search(embedding @schema:vector@.vector, count int, threshold float8) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -33,42 +48,42 @@ end
 $$;
 comment on function crm.check_search(@schema:vector@.vector, int, float8) is 'internal: an error for what the documents cannot be searched with';
 
-create or replace function crm.nearest_in(source regclass, embedding @schema:vector@.vector, filter text, count int, forced text = null)
+create or replace function crm.nearest_in(passages boolean, embedding @schema:vector@.vector, conditions jsonb, count int, forced text = null)
 returns table (place tid, similarity float8, way text)
 stable rows 10 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   return query
   select n.place, 1 - n.distance, n.way
-  from frontdesk.find_nearest(source, 'embedding', embedding, case when source = 'crm.documents'::regclass then 'd.is_active' end, filter,
-    crm.filter_is_indexed(filter), nearest_in.count, case when source = 'crm.documents'::regclass then '{id}' else '{document_id,id}'::text[] end,
-    coalesce(current_setting('hnsw.ef_search', true)::int, 40), forced) n;
+  from frontdesk.find_nearest(case when passages then 'crm.document_chunks' else 'crm.documents' end::regclass, 'embedding', embedding,
+    case when not passages then '[{"column": "is_active", "is": true}]'::jsonb end, conditions, nearest_in.count,
+    case when passages then '{document_id,id}' else '{id}' end::name[], coalesce(current_setting('hnsw.ef_search', true)::int, 40), forced) n;
 end
 $$;
-comment on function crm.nearest_in(regclass, @schema:vector@.vector, text, int, text) is
-  'internal: the nearest rows of crm.documents or crm.document_chunks; forced: index or exact';
+comment on function crm.nearest_in(boolean, @schema:vector@.vector, jsonb, int, text) is
+  'internal: the nearest passages or documents; conditions: of search_filter(); forced: index or exact';
 
-create or replace function crm.nearest_documents(embedding @schema:vector@.vector, filter text, count int)
+create or replace function crm.nearest_documents(embedding @schema:vector@.vector, conditions jsonb, count int)
 returns table (passage boolean, place tid, similarity float8)
 stable rows 10 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if coalesce((select a.atttypmod from pg_attribute a where a.attrelid = 'crm.documents'::regclass and a.attname = 'embedding'), -1)
        in (-1, @schema:vector@.vector_dims(embedding)) and pg_relation_size('crm.documents') > 0 then
-    return query select false, n.place, n.similarity from crm.nearest_in('crm.documents', embedding, filter, count) n;
+    return query select false, n.place, n.similarity from crm.nearest_in(false, embedding, conditions, count) n;
   end if;
   if pg_relation_size('crm.document_chunks') > 0 then
-    return query select true, n.place, n.similarity from crm.nearest_in('crm.document_chunks', embedding, filter, count) n;
+    return query select true, n.place, n.similarity from crm.nearest_in(true, embedding, conditions, count) n;
   end if;
 end
 $$;
-comment on function crm.nearest_documents(@schema:vector@.vector, text, int) is 'internal: the nearest documents and the nearest passages, count of each';
+comment on function crm.nearest_documents(@schema:vector@.vector, jsonb, int) is 'internal: the nearest documents and the nearest passages, count of each';
 
-create or replace function crm.match_filtered(embedding @schema:vector@.vector, filter text, count int)
+create or replace function crm.match_filtered(embedding @schema:vector@.vector, conditions jsonb, count int)
 returns table (id bigint, content text, title varchar, metadata jsonb, category varchar, similarity float8)
 stable rows 5 language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
-  with n as materialized (select * from crm.nearest_documents(embedding, filter, count))
+  with n as materialized (select * from crm.nearest_documents(embedding, conditions, count))
   select d.id, d.content, d.title, d.metadata, d.category, n.similarity
   from n join crm.documents d on d.ctid = n.place where not n.passage
   union all
@@ -76,7 +91,7 @@ begin
   from n join crm.document_chunks c on c.ctid = n.place where n.passage;
 end
 $$;
-comment on function crm.match_filtered(@schema:vector@.vector, text, int) is 'internal: the nearest documents and passages, count of each';
+comment on function crm.match_filtered(@schema:vector@.vector, jsonb, int) is 'internal: the nearest documents and passages, count of each';
 
 create or replace function crm.match_by_index(embedding @schema:vector@.vector, count int, effort int)
 returns table (id bigint, content text, title varchar, metadata jsonb, category varchar, similarity float8, attempt int)
@@ -123,7 +138,7 @@ returns table (id bigint, content text, title varchar, metadata jsonb, category 
 stable rows 5 language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-  filter text;
+  filter jsonb;
   floor float8 := coalesce(match_threshold, '-infinity');
   effort int;
 begin
@@ -154,16 +169,49 @@ $$;
 comment on function crm.match_documents(@schema:vector@.vector, float8, int, varchar, jsonb, uuid) is
   'the active documents most like a vector: similarity (the cosine) above match_threshold, best first, match_count of them where so many exist. filter_metadata is a filter ({"budget_min": {"$gte": 70000}}), or what metadata must contain. For long documents content is the passage found';
 
+do $$
+begin
+  if exists (select from pg_proc p where p.proname = 'match_documents_langchain' and p.pronamespace = 'crm'::regnamespace and not 'embedding' = any (p.proargnames)) then
+    drop function crm.match_documents_langchain(@schema:vector@.vector, int, jsonb);
+  end if;
+end
+$$;
+
 create or replace function crm.match_documents_langchain(
   query_embedding @schema:vector@.vector, match_count int = null, filter jsonb = '{}')
-returns table (id bigint, content text, metadata jsonb, similarity float8)
-stable rows 10 language sql set search_path = pg_catalog, pg_temp as $$
-  select m.id, m.content, m.metadata, m.similarity
-  from crm.match_documents(query_embedding, null, coalesce(match_count, 100), null, filter) m
-  order by m.similarity desc, m.id
+returns table (id bigint, content text, metadata jsonb, similarity float8, embedding @schema:vector@.vector)
+stable rows 10 language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  wanted int := coalesce(match_count, 100);
+begin
+  if query_embedding is null then
+    raise exception using errcode = 'null_value_not_allowed', message = 'query_embedding is null';
+  end if;
+  perform crm.check_search(query_embedding, wanted, null);
+  return query
+  with n as materialized (
+    select * from crm.nearest_documents(query_embedding, crm.search_filter(null, match_documents_langchain.filter, null), wanted))
+  select m.* from (
+    select d.id, d.content, d.metadata, n.similarity, d.embedding from n join crm.documents d on d.ctid = n.place where not n.passage
+    union all
+    select c.document_id, c.content, c.metadata, n.similarity, c.embedding from n join crm.document_chunks c on c.ctid = n.place where n.passage) m
+  order by m.similarity desc, m.id limit wanted;
+end
 $$;
 comment on function crm.match_documents_langchain(@schema:vector@.vector, int, jsonb) is
-  'match_documents() in the shape that LangChain''s and Supabase''s clients call; without match_count the best 100, of which the client takes its limit';
+  'match_documents() in the shape that LangChain''s Python client calls: with the vectors, of which it chooses the most diverse (MMR). Without match_count the best 100, of which the client takes its limit';
+
+create or replace function crm.match_documents_langchain_js(
+  query_embedding @schema:vector@.vector, match_count int = null, filter jsonb = '{}')
+returns table (id bigint, content text, metadata jsonb, embedding jsonb, similarity float8)
+stable rows 10 language sql set search_path = pg_catalog, pg_temp as $$
+  select m.id, m.content, m.metadata, m.embedding::text::jsonb, m.similarity
+  from crm.match_documents_langchain(query_embedding, match_count, filter) m
+  order by m.similarity desc, m.id
+$$;
+comment on function crm.match_documents_langchain_js(@schema:vector@.vector, int, jsonb) is
+  'match_documents_langchain() for LangChain''s JavaScript client, which reads vectors as arrays of JSON: queryName: "match_documents_langchain_js"';
 
 create or replace function crm.hybrid_search(
   query text, query_embedding @schema:vector@.vector = null, filter jsonb = null, count int = 10, filter_category text = null, account uuid = null)
@@ -171,12 +219,13 @@ returns table (id bigint, content text, title varchar, metadata jsonb, category 
 stable rows 10 language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-  condition text := crm.search_filter(filter_category, hybrid_search.filter, hybrid_search.account);
+  condition jsonb := crm.search_filter(filter_category, hybrid_search.filter, hybrid_search.account);
   -- What only one of the two lists has far down does not come up by being in the other.
   depth int := least(greatest(4 * hybrid_search.count, 40), 10000);
   config regconfig;
 begin
   perform crm.check_search(query_embedding, hybrid_search.count, null);
+  perform crm.check_text('the query', query, 10000);
   if query !~ '\S' then query := null; end if;
   if query is null and query_embedding is null then
     raise exception using errcode = 'null_value_not_allowed', message = 'neither a query nor an embedding is given';
@@ -196,11 +245,12 @@ begin
     select w.passage, w.place, row_number() over (order by w.rank desc, w.passage, w.place)
     from (
       select false as passage, t.place, t.rank
-      from frontdesk.find_words('crm.documents', 'd.words', 'words', query, config, 'd.is_active and d.embedding is not null', condition, depth, '{id}') t
+      from frontdesk.find_words('crm.documents', 'words', null, query, config,
+        '[{"column": "is_active", "is": true}, {"column": "embedding", "is_null": false}]', condition, depth, '{id}') t
       where query is not null
       union all
       select true, t.place, t.rank
-      from frontdesk.find_words('crm.document_chunks', 'd.words', 'words', query, config, null, condition, depth, '{document_id,id}') t
+      from frontdesk.find_words('crm.document_chunks', 'words', null, query, config, null, condition, depth, '{document_id,id}') t
       where query is not null) w
   ), fused as (
     -- Reciprocal rank fusion: Cormack, Clarke, Buettcher, SIGIR 2009.

@@ -86,7 +86,7 @@ declare
   q record;
   by_index float8[];
   exactly float8[];
-  condition text;
+  condition jsonb;
   hits int;
   wanted int;
   began timestamptz;
@@ -98,16 +98,16 @@ begin
                             v.source, case when v.source = 'crm.documents'::regclass then 'and d.is_active' else '' end) using v.dimensions
     loop
       hits := 0; wanted := 0; sampled := 0; spent := array[interval '0', interval '0'];
-      condition := case when c.category is not null then format('d.category = %L', c.category) end;
+      condition := case when c.category is not null then jsonb_build_array(jsonb_build_object('column', 'category', 'is', c.category)) end;
       -- The same rows at every call, scattered over the table.
       for q in execute format('select d.embedding from %s d where d.embedding is not null and @schema:vector@.vector_dims(d.embedding) = $1 and %s
-                               order by hashint8(d.id) limit $2', v.source, coalesce(condition, 'true')) using v.dimensions, sample
+                               order by hashint8(d.id) limit $2', v.source, case when c.category is null then 'true' else format('d.category = %L', c.category) end) using v.dimensions, sample
       loop
         began := clock_timestamp();
-        select array_agg(n.similarity) into by_index from crm.nearest_in(v.source, q.embedding, condition, quality_report.count, 'index') n;
+        select array_agg(n.similarity) into by_index from crm.nearest_in(v.source = 'crm.document_chunks'::regclass, q.embedding, condition, quality_report.count, 'index') n;
         spent[1] := spent[1] + (clock_timestamp() - began);
         began := clock_timestamp();
-        select array_agg(n.similarity) into exactly from crm.nearest_in(v.source, q.embedding, condition, quality_report.count, 'exact') n;
+        select array_agg(n.similarity) into exactly from crm.nearest_in(v.source = 'crm.document_chunks'::regclass, q.embedding, condition, quality_report.count, 'exact') n;
         spent[2] := spent[2] + (clock_timestamp() - began);
         -- By similarity, not by row: of two that are equally near either is right.
         hits := hits + (select count(*) from unnest(by_index) s where s >= exactly[cardinality(exactly)] - 1e-9);

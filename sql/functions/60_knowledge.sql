@@ -17,9 +17,43 @@ $$;
 comment on function frontdesk.compile_filter(jsonb, text) is
   'a filter as a predicate of SQL over this jsonb column (metadata, d.metadata), for a WHERE of yours: it answers as filter_matches() does, never raises whatever the column holds, and lets a GIN index find what is equal. $regex is refused';
 
+create or replace function frontdesk.row_predicate(source regclass, conditions jsonb, out predicate text, out indexed boolean)
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  c jsonb;
+  a record;
+  test text;
+begin
+  indexed := false;
+  for c in select e.value from jsonb_array_elements(conditions) e loop
+    select format('d.%I', x.attname) as place, x.atttypid::regtype as type into a from pg_attribute x
+    where x.attrelid = source and x.attname = c->>'column' and x.attnum > 0 and not x.attisdropped;
+    if not found then
+      raise exception using errcode = 'undefined_column', message = format('%s has no column "%s"', source, c->>'column');
+    end if;
+    if c ? 'matches' and a.type = 'jsonb'::regtype then
+      test := frontdesk.filter_predicate(c->'matches', a.place, true);
+      indexed := indexed or test ~ ' @> ' and test !~ '\) (or|is not true)';
+    elsif c->'is_null' in ('true', 'false') then
+      test := format('%s is %s', a.place, case c->>'is_null' when 'true' then 'null' else 'not null' end);
+    elsif c ?| '{is,in}' and a.type = any ('{boolean,smallint,integer,bigint,text,varchar,uuid}'::regtype[]) then
+      test := case when c ? 'is' then format('%s = %L::%s', a.place, c->>'is', a.type)
+        else format('%s = any (%L::%s[])', a.place, array(select jsonb_array_elements_text(c->'in')), a.type) end;
+      indexed := indexed or a.type <> 'boolean'::regtype;
+    else
+      raise exception using errcode = 'invalid_parameter_value', message = format('this is no condition over column "%s" of %s', c->>'column', source),
+        detail = left(c::text, 200);
+    end if;
+    predicate := concat_ws(' and ', predicate, test);
+  end loop;
+end
+$$;
+comment on function frontdesk.row_predicate(regclass, jsonb) is
+  'internal: conditions over a row d as SQL: a list of {"column": ...} with "is": value, "in": [values], "is_null": true or false, or "matches": filter. Nothing in them is taken for SQL; indexed: an index other than of vectors may find the rows';
+
 create or replace function frontdesk.search_columns(
   source regclass, embedding_column name, content_column name, metadata_column name, config regconfig,
-  out name name, out halves boolean, out dimensions int, out words text, out words_column name, out metadata text, out shown text)
+  out name name, out halves boolean, out dimensions int, out words_column name, out content name, out metadata name, out shown text)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   c record;
@@ -27,7 +61,15 @@ declare
   jsons name[];
   vectors name[];
   shown_columns text[];
+  kind "char" := (select r.relkind from pg_class r where r.oid = source);
 begin
+  -- Rows are told apart by their place, which those of a view do not have.
+  if kind <> all ('{r,p,m}') then
+    raise exception using errcode = 'wrong_object_type',
+      message = format('%s is a %s, and has no rows of its own that could be searched', source,
+        case kind when 'v' then 'view' when 'f' then 'foreign table' when 'c' then 'type' else 'relation of another kind' end),
+      hint = 'Search the table that it reads, or a materialized view of it.';
+  end if;
   for c in
     select a.attname, a.atttypid::regtype as type, a.atttypid in ('text'::regtype, 'varchar'::regtype) as is_text
     from pg_attribute a where a.attrelid = source and a.attnum > 0 and not a.attisdropped order by a.attnum
@@ -49,23 +91,18 @@ begin
     raise exception using errcode = 'undefined_column', message = format('%s has no column %I of type jsonb', source, metadata_column);
   end if;
   content_column := coalesce(content_column, case when 'content' = any (texts) then 'content' when cardinality(texts) = 1 then texts[1] end);
-  if words_column is not null then
-    words := format('d.%I', words_column);
-  elsif content_column is not null then
-    words := format('to_tsvector(%L::regconfig, d.%I)', config, content_column);
-  end if;
-  metadata_column := coalesce(metadata_column, case when 'metadata' = any (jsons) then 'metadata' when cardinality(jsons) = 1 then jsons[1] end);
-  metadata := 'd.' || quote_ident(metadata_column);
+  content := content_column;
+  metadata := coalesce(metadata_column, case when 'metadata' = any (jsons) then 'metadata' when cardinality(jsons) = 1 then jsons[1] end);
   shown := (select string_agg('d.' || s.name, ', ') from unnest(shown_columns) s (name));
   -- A table without vectors can be searched by its words.
-  if vectors is not null or embedding_column is not null or words is null then
+  if vectors is not null or embedding_column is not null or coalesce(words_column, content) is null then
     select v.name, v.halves, v.dimensions into name, halves, dimensions from frontdesk.vector_column(source, embedding_column) v;
   end if;
 end
 $$;
 comment on function frontdesk.search_columns(regclass, name, name, name, regconfig) is 'internal: which columns of a table search_documents() works with';
 
-create or replace function frontdesk.search_filter(source regclass, filter jsonb, metadata text) returns text
+create or replace function frontdesk.search_filter(source regclass, filter jsonb, metadata name) returns jsonb
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
   if filter is null or filter = '{}' then
@@ -75,10 +112,10 @@ begin
     raise exception using errcode = 'undefined_column', message = format('%s has no column of type jsonb that is meant by the filter', source),
       hint = 'Name it: metadata_column => ...';
   end if;
-  return frontdesk.filter_predicate(filter, metadata, true);
+  return jsonb_build_array(jsonb_build_object('column', metadata, 'matches', filter));
 end
 $$;
-comment on function frontdesk.search_filter(regclass, jsonb, text) is 'internal: the predicate of a filter over a row d';
+comment on function frontdesk.search_filter(regclass, jsonb, name) is 'internal: the conditions of a filter over the rows of a table';
 
 create or replace function frontdesk.search_documents(
   source regclass, query_embedding @extschema:vector@.vector = null, query text = null, filter jsonb = null, count int = 10,
@@ -89,7 +126,7 @@ stable rows 10 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp
 declare
   words_config regconfig := coalesce(config, get_current_ts_config());
   c record;
-  condition text;
+  condition jsonb;
   keys text[];
   depth int;
   given int := @extschema:vector@.vector_dims(query_embedding);
@@ -97,10 +134,14 @@ begin
   c := frontdesk.search_columns(source, embedding_column, content_column, metadata_column, words_config);
   perform frontdesk.check_search(source::text, query_embedding, array[coalesce(c.dimensions, given)], search_documents.count, threshold);
   if query !~ '\S' then query := null; end if;
+  if length(query) > 10000 then
+    raise exception using errcode = 'string_data_right_truncation', message = format('the query has %s characters', length(query)),
+      hint = 'At most 10000.';
+  end if;
   if query is null and query_embedding is null then
     raise exception using errcode = 'null_value_not_allowed', message = 'neither a query nor an embedding is given';
   end if;
-  if query is not null and c.words is null then
+  if query is not null and coalesce(c.words_column, c.content) is null then
     raise exception using errcode = 'undefined_column', message = format('%s has no column whose words could be searched', source),
       hint = 'Name one of type text or tsvector: content_column => ...';
   end if;
@@ -114,26 +155,26 @@ begin
   return query execute format(
     'with found as materialized (
        select n.home, n.place, n.position
-       from frontdesk.find_nearest(%1$L, %2$L, $1, null, %3$L, %4$L, $3, %5$L, $5) with ordinality n (home, place, distance, way, position)
+       from frontdesk.find_nearest(%1$L, %2$L, $1, null, $7, $3, null, $5) with ordinality n (home, place, distance, way, position)
        where $1 is not null
        union all
        select w.home, w.place, w.position
-       from frontdesk.find_words(%1$L, %6$L, %7$L, $2, %8$L, null, %3$L, $3, %5$L) with ordinality w (home, place, rank, position)
+       from frontdesk.find_words(%1$L, %3$L, %4$L, $2, %5$L, null, $7, $3) with ordinality w (home, place, rank, position)
        where $2 is not null
      ), fused as (
        select f.home, f.place, sum(1 / (60.0 + f.position))::float8 as score from found f group by 1, 2)
      select r.id, r.similarity, r.score, r.document from (
-       select concat_ws('','', %9$s) as id, %10$s as similarity, f.score, (select to_jsonb(x) from (select %11$s) x) as document, %12$s
+       select concat_ws('','', %6$s) as id, %7$s as similarity, f.score, (select to_jsonb(x) from (select %8$s) x) as document, %9$s
        from fused f join %1$s d on d.ctid = f.place and d.tableoid = f.home) r
-     where $4 is null or r.similarity > $4 order by r.score desc, %13$s limit $6',
-    source, c.name, condition, condition ~ ' @> ' and condition !~ '\) (or|is not true)', keys, c.words, c.words_column, words_config,
+     where $4 is null or r.similarity > $4 order by r.score desc, %10$s limit $6',
+    source, c.name, c.words_column, c.content, words_config,
     (select string_agg('d.' || k, ', ') from unnest(keys) k),
     case when query_embedding is null or c.name is null then 'null::float8'
          else format('case when @extschema:vector@.vector_dims(d.%1$I) = %2$s then 1 - (d.%1$I operator(@extschema:vector@.<=>) $1%3$s) end',
                      c.name, given, case when c.halves then '::@extschema:vector@.halfvec' else '' end) end,
     c.shown, (select string_agg(format('d.%s as key%s', k.name, k.n), ', ') from unnest(keys) with ordinality k (name, n)),
     (select string_agg('r.key' || k.n, ', ') from unnest(keys) with ordinality k (name, n)))
-  using query_embedding, query, depth, threshold, coalesce(current_setting('hnsw.ef_search', true)::int, 40), search_documents.count;
+  using query_embedding, query, depth, threshold, coalesce(current_setting('hnsw.ef_search', true)::int, 40), search_documents.count, condition;
 end
 $$;
 comment on function frontdesk.search_documents(regclass, @extschema:vector@.vector, text, jsonb, int, float8, name, name, name, regconfig) is
@@ -147,8 +188,7 @@ language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   c record;
   w record;
-  condition text;
-  indexed boolean;
+  condition jsonb;
   began timestamptz;
 begin
   if query_embedding is null then
@@ -157,16 +197,14 @@ begin
   c := frontdesk.search_columns(source, embedding_column, null, metadata_column, get_current_ts_config());
   perform frontdesk.check_search(source::text, query_embedding, array[coalesce(c.dimensions, @extschema:vector@.vector_dims(query_embedding))], explain_search.count, null);
   condition := frontdesk.search_filter(source, filter, c.metadata);
-  indexed := condition ~ ' @> ' and condition !~ '\) (or|is not true)';
   index := (frontdesk.vector_index(source, c.name, c.halves, c.dimensions, @extschema:vector@.vector_dims(query_embedding))).index;
-  w := frontdesk.search_way(source, index, null, condition, indexed, explain_search.count);
+  w := frontdesk.search_way(source, index, null, condition, explain_search.count);
   total_rows := w.total;
   matching_rows := w.matching;
   reason := w.reason;
   began := clock_timestamp();
   select min(n.way), pg_catalog.count(*) into way, returned
-  from frontdesk.find_nearest(source, c.name, query_embedding, null, condition, indexed, explain_search.count,
-    frontdesk.key_columns(source), coalesce(current_setting('hnsw.ef_search', true)::int, 40)) n;
+  from frontdesk.find_nearest(source, c.name, query_embedding, null, condition, explain_search.count, null, coalesce(current_setting('hnsw.ef_search', true)::int, 40)) n;
   milliseconds := round(extract(epoch from clock_timestamp() - began) * 1000, 2);
   way := coalesce(way, w.way);
 end

@@ -1,5 +1,5 @@
 -- Room 60, knowledge: which way to the nearest rows is the faster one, and going it. The names that are put into SQL here
--- are quoted, and filters come from filter_predicate().
+-- are quoted, and conditions are made by row_predicate(): no function that runs SQL takes a text of it.
 
 create or replace function frontdesk.vector_column(source regclass, wanted name, out name name, out halves boolean, out dimensions int)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -112,7 +112,7 @@ comment on function frontdesk.vector_index(regclass, name, boolean, int, int) is
   'internal: the index by which a column''s vectors of this many dimensions are found, and the expressions that make the planner use it; rough: what it finds must be compared again';
 
 create or replace function frontdesk.search_way(
-  source regclass, index regclass, base text, filter text, indexed boolean, wanted int,
+  source regclass, index regclass, base jsonb, filter jsonb, wanted int,
   out way text, out reason text, out total float8, out matching float8)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
@@ -130,6 +130,10 @@ declare
   index_time float8;
   seen bigint;
   hits bigint;
+  base_test text := (frontdesk.row_predicate(source, base)).predicate;
+  f record := frontdesk.row_predicate(source, filter);
+  -- What the policies of the table let through is not known.
+  filtered boolean := f.predicate is not null or row_security_active(source);
 begin
   select sum(p.pages), sum(case when p.relpages > 0 and p.reltuples >= 0 then p.reltuples / p.relpages * p.pages else p.pages * 10 end)
   into pages, total
@@ -142,17 +146,14 @@ begin
     reason := 'there is no index for vectors of these dimensions';
     return;
   end if;
-  if row_security_active(source) then
-    filter := coalesce(filter, 'true');
-  end if;
-  if filter is null then
+  if not filtered then
     matching := total;
   elsif total >= 1000 and pages > 0 then
     -- Below the bound comparing every matching row is faster. A sample large enough to tell which side it is: ten rows there,
     -- and pages from all over, as rows written together are alike.
     bound := sqrt(total * wanted * index_cost / exact_cost);
     share := least(1, greatest(10 / bound, 500 / total, 60 / pages));
-    execute format('select count(*), count(*) filter (where %s) from %s d tablesample system (%s)', concat_ws(' and ', base, coalesce(filter, 'true')), source, 100 * share)
+    execute format('select count(*), count(*) filter (where %s) from %s d tablesample system (%s)', concat_ws(' and ', base_test, coalesce(f.predicate, 'true')), source, 100 * share)
     into seen, hits;
     matching := total * hits / greatest(seen, 1);
   end if;
@@ -160,7 +161,7 @@ begin
     reason := format('the table has %s rows only', total);
     return;
   end if;
-  exact_time := matching * exact_cost + case when indexed then matching else total end * look_cost;
+  exact_time := matching * exact_cost + case when f.indexed then matching else total end * look_cost;
   index_time := wanted * total / greatest(matching, 1) * index_cost;
   if exact_time <= index_time then
     reason := format('about %s of %s rows match: they are compared one by one', round(matching), round(total));
@@ -168,13 +169,13 @@ begin
     reason := format('the index would visit about %s rows for %s that match', round(wanted * total / matching), wanted);
   else
     way := 'index';
-    reason := case when filter is null then format('%s rows, no filter', round(total))
+    reason := case when not filtered then format('%s rows, no filter', round(total))
                    else format('about %s of %s rows match: the index finds %s soon', round(matching), round(total), wanted) end;
   end if;
 end
 $$;
-comment on function frontdesk.search_way(regclass, regclass, text, text, boolean, int) is
-  'internal: index or exact, whichever is faster for this filter, and why; indexed: whether another index finds what it matches. The filter''s share is asked of a sample: the planner knows nothing of what stands inside a jsonb, nor that vectors are stored out of line';
+comment on function frontdesk.search_way(regclass, regclass, jsonb, jsonb, int) is
+  'internal: index or exact, whichever is faster for these conditions (see row_predicate), and why. The filter''s share is asked of a sample: the planner knows nothing of what stands inside a jsonb, nor that vectors are stored out of line';
 
 create or replace function frontdesk.dimensions_test(source regclass, name name, given int) returns text
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -227,7 +228,7 @@ $$;
 comment on function frontdesk.key_columns(regclass) is 'internal: the columns of the primary key, quoted; ctid without one';
 
 create or replace function frontdesk.find_nearest(
-  source regclass, name name, embedding @extschema:vector@.vector, base text, filter text, indexed boolean, count int, keys text[],
+  source regclass, name name, embedding @extschema:vector@.vector, base jsonb, filter jsonb, count int, keys name[] = null,
   breadth int = 40, forced text = null)
 returns table (home oid, place tid, distance float8, way text)
 stable rows 10 language plpgsql
@@ -242,24 +243,27 @@ declare
   homes oid[];
   places tid[];
   distances float8[];
+  base_test text := (frontdesk.row_predicate(source, base)).predicate;
+  filter_test text := (frontdesk.row_predicate(source, filter)).predicate;
+  ordered text[] := coalesce((select array_agg(quote_ident(k.name) order by k.n) from unnest(keys) with ordinality k (name, n)), frontdesk.key_columns(source));
 begin
   v := frontdesk.vector_column(source, name);
   i := frontdesk.vector_index(source, v.name, v.halves, v.dimensions, given);
   if forced is null then
-    forced := (frontdesk.search_way(source, i.index, base, filter, indexed, count)).way;
+    forced := (frontdesk.search_way(source, i.index, base, filter, count)).way;
   end if;
   if forced = 'index' and i.index is not null then
     -- All other ways sort. The planner takes them at times, not knowing what a vector stored out of line costs.
     perform set_config('enable_sort', 'off', true);
     if i.method = 'hnsw' then
-      breadth := greatest(breadth, case when filter is null then 64 else 200 end, case when i.rough then 2 * count + 20 else count end);
+      breadth := greatest(breadth, case when filter_test is null then 64 else 200 end, case when i.rough then 2 * count + 20 else count end);
       perform set_config('hnsw.ef_search', least(breadth, 1000)::text, true);
     else
       perform set_config('ivfflat.probes', greatest(1, ceil(sqrt((select substr(o.option, 7)::int from pg_class c, unnest(c.reloptions) o (option)
         where c.oid = i.index and o.option like 'lists=%'))))::text, true);
     end if;
     execute format('select array_agg(n.home), array_agg(n.place), array_agg(n.distance) from (%s) n',
-      frontdesk.nearest_query(source, v.name, given, v.dimensions, v.halves, base, filter, keys, 'index', i.target, i.operand, i.condition, i.rough))
+      frontdesk.nearest_query(source, v.name, given, v.dimensions, v.halves, base_test, filter_test, ordered, 'index', i.target, i.operand, i.condition, i.rough))
     into homes, places, distances using embedding, count;
     perform set_config('enable_sort', 'on', true);
     if cardinality(places) = count then
@@ -270,9 +274,9 @@ begin
   -- Here too when the index gave up early: as many rows as there are is the promise.
   return query execute format('select n.home, n.place, n.distance, %L from (%s) n',
     case when forced = 'index' then 'exact, the index found too few' else 'exact' end,
-    frontdesk.nearest_query(source, v.name, given, v.dimensions, v.halves, base, filter, keys, 'exact', null, null, null, null))
+    frontdesk.nearest_query(source, v.name, given, v.dimensions, v.halves, base_test, filter_test, ordered, 'exact', null, null, null, null))
   using embedding, count;
 end
 $$;
-comment on function frontdesk.find_nearest(regclass, name, @extschema:vector@.vector, text, text, boolean, int, text[], int, text) is
-  'internal: the rows nearest to a vector, by table and place, nearest first. base and filter are predicates over d';
+comment on function frontdesk.find_nearest(regclass, name, @extschema:vector@.vector, jsonb, jsonb, int, name[], int, text) is
+  'internal: the rows nearest to a vector, by table and place, nearest first, equally near ones by keys (null: the primary key). base and filter are conditions of row_predicate()';

@@ -17,12 +17,15 @@ $$;
 comment on function frontdesk.any_words(regclass, name, text, regconfig) is 'internal: any of the words of a question that tell something';
 
 create or replace function frontdesk.find_words(
-  source regclass, words text, words_column name, query text, config regconfig, base text, filter text, count int, keys text[])
+  source regclass, words_column name, content_column name, query text, config regconfig, base jsonb, filter jsonb, count int, keys name[] = null)
 returns table (home oid, place tid, rank float8)
 stable rows 10 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp set jit = off as $$
 declare
   all_of tsquery := websearch_to_tsquery(config, query);
   any_of tsquery;
+  words text := case when words_column is not null then format('d.%I', words_column)
+    else format('to_tsvector(%L::regconfig, d.%I)', config, content_column) end;
+  ordered text[] := coalesce((select array_agg(quote_ident(k.name) order by k.n) from unnest(keys) with ordinality k (name, n)), frontdesk.key_columns(source));
   -- Ranking reads every row found: of what is found in very many the first ones must do.
   statement text := format(
     'select array_agg(r.home), array_agg(r.place), array_agg(r.rank) from (
@@ -30,9 +33,9 @@ declare
          select d.tableoid as home, d.ctid as place, (%1$s @@ $2)::int + ts_rank(%1$s, $1, 1)::float8 as rank%2$s
          from %3$s d where %1$s @@ $1 and %4$s limit 2000) s
        order by s.rank desc, %5$s limit $3) r',
-    words, (select string_agg(format(', d.%s as key%s', k.name, k.n), '') from unnest(keys) with ordinality k (name, n)), source,
-    coalesce(nullif(concat_ws(' and ', base, filter), ''), 'true'),
-    (select string_agg(format('s.key%s', k.n), ', ') from unnest(keys) with ordinality k (name, n)));
+    words, (select string_agg(format(', d.%s as key%s', k.name, k.n), '') from unnest(ordered) with ordinality k (name, n)), source,
+    coalesce(nullif(concat_ws(' and ', (frontdesk.row_predicate(source, base)).predicate, (frontdesk.row_predicate(source, filter)).predicate), ''), 'true'),
+    (select string_agg(format('s.key%s', k.n), ', ') from unnest(ordered) with ordinality k (name, n)));
   homes oid[];
   places tid[];
   ranks float8[];
@@ -49,5 +52,5 @@ begin
   return query select r.home, r.place, r.rank from unnest(homes, places, ranks) r (home, place, rank);
 end
 $$;
-comment on function frontdesk.find_words(regclass, text, name, text, regconfig, text, text, int, text[]) is
-  'internal: the rows with these words, best first: those with all of them, then those with some. words is an expression of type tsvector over d, words_column its column where it is one';
+comment on function frontdesk.find_words(regclass, name, name, text, regconfig, jsonb, jsonb, int, name[]) is
+  'internal: the rows with these words, best first: those with all of them, then those with some. words_column is of type tsvector; null: the words of content_column. base and filter are conditions of row_predicate()';

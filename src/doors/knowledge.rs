@@ -5,7 +5,12 @@ use pgrx::JsonB;
 use pgrx::prelude::*;
 use text_splitter::{ChunkConfig, TextSplitter};
 
-use crate::error::invalid;
+use crate::error::{invalid, raise};
+
+/// A text that is split, in bytes.
+const MOST_TEXT: usize = 64 << 20;
+/// All its passages, in bytes: with a large overlap they are many times the text.
+const MOST_PASSED: usize = 256 << 20;
 
 /// Of at most `size` characters, cut between paragraphs, sentences or words where that is possible; each begins with
 /// up to `overlap` characters of the one before.
@@ -23,13 +28,32 @@ fn split_text(content: Option<&str>, size: i32, overlap: i32) -> SetOfIterator<'
             Some("A tenth of the size is usual.".into()),
         )
     });
+    if content.len() > MOST_TEXT {
+        too_much(format!("the text has {} MB, of which at most {} are split", content.len() >> 20, MOST_TEXT >> 20));
+    }
     let splitter = TextSplitter::new(config);
     let mut passages: Vec<String> = Vec::new();
-    for block in blocks(content, size.saturating_mul(20).max(20_000)) {
-        pgrx::check_for_interrupts!();
-        passages.extend(splitter.chunks(block).map(str::to_owned));
+    let mut passed = 0;
+    for block in blocks(content, size.saturating_mul(20).clamp(20_000, 1_000_000)) {
+        for passage in splitter.chunks(block) {
+            pgrx::check_for_interrupts!();
+            passed += passage.len();
+            if passed > MOST_PASSED {
+                too_much(format!("the passages of the text have more than {} MB", MOST_PASSED >> 20));
+            }
+            passages.push(passage.to_owned());
+        }
     }
     SetOfIterator::new(passages)
+}
+
+fn too_much(message: String) -> ! {
+    raise(
+        PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+        message,
+        None,
+        Some("Split it into documents of their own, or let passages overlap by less.".into()),
+    )
 }
 
 /// Of at most `most` characters, cut at the last place of the second half that offers itself: for the splitter, a text

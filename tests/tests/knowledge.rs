@@ -77,8 +77,8 @@ fn above_4000_dimensions_the_index_has_the_first_4000_and_the_order_is_that_of_a
     wait_for("the index is in use", Duration::from_secs(60), || database.get::<String>(STATE) == "index in use");
     let same: i64 = database.get(
         "select count(*) from generate_series(1, 20) n cross join lateral (
-           select place from crm.nearest_in('crm.documents', some_vector(n), null, 3, 'index') where way like 'index%'
-           intersect select place from crm.nearest_in('crm.documents', some_vector(n), null, 3, 'exact')) s",
+           select place from crm.nearest_in(false, some_vector(n), null, 3, 'index') where way like 'index%'
+           intersect select place from crm.nearest_in(false, some_vector(n), null, 3, 'exact')) s",
     );
     assert!(same >= 55, "{same} of 60 found");
     for twin in 1..=2 {

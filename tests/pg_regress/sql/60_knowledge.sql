@@ -54,7 +54,7 @@ select way, index, returned from frontdesk.explain_search('many', '[1,2,3,4,5,6,
 select way, returned from frontdesk.explain_search('many', '[1,2,3,4,5,6,7,8]', '{"n": {"$gt": 5000}}', 5);
 -- as many as there are, also where the index gives up
 select way, returned from frontdesk.explain_search('many', '[1,2,3,4,5,6,7,8]', '{"n": {"$gt": 9997}}', 5);
-select count(*) from frontdesk.find_nearest('many', 'v', '[1,2,3,4,5,6,7,8]', null, $$d.kind = 'none'$$, false, 5, '{id}', 40, 'index');
+select count(*) from frontdesk.find_nearest('many', 'v', '[1,2,3,4,5,6,7,8]', null, '[{"column": "kind", "is": "none"}]', 5, '{id}', 40, 'index');
 with q as (select v, id from many where id <= 20),
   a as (select q.id, s.id as found from q, frontdesk.search_documents('many', q.v, filter => '{"n": {"$gt": 2000}}', count => 5) s),
   e as (select q.id, m.id::text as found from q, lateral (select id from many where id > 2000 order by (v <=> q.v) + 0, id limit 5) m)

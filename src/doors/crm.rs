@@ -1,0 +1,28 @@
+//! Room 85: schema crm is made with the rights of the role that owns it.
+
+use pgrx::prelude::*;
+
+use crate::error::raise;
+use crate::pg::role::as_installer;
+
+/// A superuser calls it, for a role that is none: the script must not get back to the caller's rights.
+#[pg_extern(sql = false)]
+fn run_script(role: pg_sys::Oid, script: &str) {
+    // SAFETY: in a transaction.
+    if !unsafe { pg_sys::superuser() } {
+        raise(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            "run_script() is part of install_crm()",
+            None,
+            Some("Call frontdesk.install_crm() as a superuser, or as the role that is to own schema crm.".into()),
+        );
+    }
+    as_installer(role, || {
+        Spi::connect_mut(|client| {
+            client.update(script, None, &[])?;
+            // What is checked at the end of the transaction would be checked with the rights of the caller.
+            client.update("set constraints all immediate", None, &[]).map(|_| ())
+        })
+    })
+    .unwrap_or_else(|error| error!("{error}"));
+}
