@@ -12,7 +12,7 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
     'current_actor',
     -- leads and contacts
     'upsert_lead', 'set_lead_stage', 'find_lead', 'contact_of_lead', 'search_leads', 'lead_stats', 'score_lead',
-    'explain_lead_score', 'lead_facts', 'rescore', 'rescore_after', 'train_score_model', 'fold', 'phone_number',
+    'explain_lead_score', 'explain_own_score', 'lead_facts', 'rescore', 'rescore_after', 'train_score_model', 'fold', 'phone_number',
     -- appointments
     'service', 'free_slots', 'available_slots', 'open_hours', 'appointment', 'book_appointment',
     'reschedule_appointment', 'postpone_appointment', 'cancel_appointment', 'confirm_appointment',

@@ -75,7 +75,7 @@ declare
     where n.nspname = 'crm' and c.relname = 'installation' and c.relkind = 'r' and c.relowner = n.nspowner);
 begin
   if owner is null then
-    return case when by_superuser then frontdesk.crm_role() else current_user::regrole end;
+    return case when by_superuser then frontdesk.crm_role() else quote_ident(current_user)::regrole end;
   elsif by_superuser and not (select r.rolsuper from pg_roles r where r.oid = owner) and owner::regrole::text <> 'frontdesk_crm'
     or not by_superuser and not pg_has_role(owner, 'usage')
   then
@@ -90,7 +90,7 @@ begin
       detail = format('It belongs to %s and has objects of its own.', owner::regrole),
       hint = 'Rename it: alter schema crm rename to crm_old;';
   end if;
-  return case when not by_superuser then current_user::regrole else frontdesk.crm_role() end;
+  return case when not by_superuser then quote_ident(current_user)::regrole else frontdesk.crm_role() end;
 end
 $$;
 comment on function frontdesk.crm_owner() is
@@ -142,10 +142,13 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('frontdesk.install_crm', 0));
   owner := frontdesk.crm_owner();
-  foreach needed in array array['frontdesk.emit(text,jsonb,text,uuid)', 'frontdesk.capture()'] loop
-    if has_function_privilege(owner, needed, 'execute') then
-      continue;
-    elsif by_superuser then
+  -- Events of its triggers, watches of its tables, and score models of its accounts; the first it cannot do without.
+  for needed in
+    select p.oid::regprocedure from pg_proc p
+    where p.pronamespace = 'frontdesk'::regnamespace and p.proname in ('emit', 'capture', 'watch', 'set_score_model')
+      and not has_function_privilege(owner, p.oid, 'execute')
+  loop
+    if by_superuser then
       execute format('grant execute on function %s to %s', needed, owner);
     elsif needed like 'frontdesk.emit%' then
       raise exception using errcode = 'insufficient_privilege',
@@ -156,7 +159,7 @@ begin
   if to_regnamespace('crm') is null then
     execute format('create schema crm authorization %s', owner);
     comment on schema crm is 'the front desk of a business, by pg_frontdesk';
-  elsif (select r.rolsuper from pg_namespace n join pg_roles r on r.oid = n.nspowner where n.nspname = 'crm') and owner::oid <> current_user::regrole then
+  elsif (select r.rolsuper from pg_namespace n join pg_roles r on r.oid = n.nspowner where n.nspname = 'crm') and owner::oid <> quote_ident(current_user)::regrole then
     perform frontdesk.crm_hand_over(owner);
   end if;
   there := frontdesk.crm_version();

@@ -13,6 +13,12 @@ pub fn as_role<T>(role: pg_sys::Oid, body: impl FnOnce() -> T) -> T {
     run(role, pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION, body)
 }
 
+/// Runs `body`, a script of ours over tables of that role, with its rights. Constraints of them may be deferred, so `body` sees to
+/// it that none is left to be checked with the rights of the caller.
+pub fn as_installer<T>(role: pg_sys::Oid, body: impl FnOnce() -> T) -> T {
+    run(role, pg_sys::SECURITY_LOCAL_USERID_CHANGE, body)
+}
+
 /// Runs `body`, which is code of ours, with the rights of the extension's owner.
 pub fn as_extension<T>(body: impl FnOnce() -> T) -> T {
     run(extension_owner(), pg_sys::SECURITY_LOCAL_USERID_CHANGE, body)

@@ -283,5 +283,27 @@ select has_function_privilege('crm_old', 'crm.touch()', 'execute'), has_function
   has_table_privilege('crm_old', 'crm.tools', 'update'), has_function_privilege('crm_old', 'crm.upsert_lead(jsonb,boolean)', 'execute');
 
 select frontdesk.uninstall_crm(current_database());
+
+-- An ordinary role that may install it owns it, and is told what it lacks.
+
+create role crm_owner;
+select format('grant create on database %I to crm_owner', current_database()) \gexec
+grant execute on function frontdesk.install_crm, frontdesk.uninstall_crm to crm_owner;
+set role crm_owner;
+select frontdesk.install_crm();
+reset role;
+grant execute on function frontdesk.emit, frontdesk.capture to crm_owner;
+set role crm_owner;
+select regexp_replace(frontdesk.install_crm(), '[0-9.]+', 'N');
+select distinct tableowner from pg_tables where schemaname = 'crm';
+reset role;
+select frontdesk.crm_version() is not null as seen_by_a_superuser;
+select frontdesk.install_crm();
+\echo :SQLSTATE
+set role crm_owner;
+select frontdesk.uninstall_crm(current_database());
+reset role;
+drop owned by crm_owner;
+drop role crm_owner;
 drop owned by crm_app, crm_n8n, crm_old, crm_eve;
 drop role crm_app, crm_n8n, crm_old, crm_eve;
