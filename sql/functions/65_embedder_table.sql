@@ -1,4 +1,5 @@
--- Room 65, embedder: which columns are embedded. These functions run as their caller, who must own the table.
+-- Room 65, embedder: which columns are embedded. What touches a table runs as its owner, who is the only one to evaluate its
+-- condition; what touches ours is behind a door (see 65_embedder_door.sql).
 
 create or replace function frontdesk.embed_column(source regclass, col name, title text, wanted text) returns text
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -30,6 +31,9 @@ comment on function frontdesk.embed_column(regclass, name, text, text) is 'inter
 create or replace function frontdesk.embed_reset() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
+  if tg_when <> 'BEFORE' or tg_level <> 'ROW' or tg_op <> 'UPDATE' or tg_nargs <> 1 then
+    raise exception using errcode = 'trigger_protocol_violated', message = 'embed_reset() is the trigger of embed_table()';
+  end if;
   return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], null));
 end
 $$;
@@ -78,6 +82,22 @@ immutable language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function frontdesk.embed_where(text, frontdesk.embed_source) is 'internal: the SQL condition of the rows that wait for their vector';
 
+create or replace function frontdesk.embed_mine(source_id bigint) returns frontdesk.embed_source
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  s frontdesk.embed_source;
+begin
+  select * into s from frontdesk.embed_own o where o.id = source_id;
+  -- Its condition is SQL: nobody runs another's as themselves, and a superuser least of all.
+  if found and s.owner::oid <> (select r.oid from pg_roles r where r.rolname = current_user) then
+    raise exception using errcode = 'insufficient_privilege', message = format('what is embedded of %s belongs to %s', s.source_name, s.owner),
+      hint = format('set role %s;', s.owner);
+  end if;
+  return s;
+end
+$$;
+comment on function frontdesk.embed_mine(bigint) is 'internal: a declaration of the role that asks, null when it is gone, an error when it is another''s';
+
 create or replace function frontdesk.embed_table(
   source regclass, content_column name, embedding_column name, embedder text = null, condition text = null) returns bigint
 language plpgsql set search_path = pg_catalog, frontdesk, @extschema:vector@, pg_temp as $$
@@ -86,9 +106,8 @@ declare
   this bigint := frontdesk.embedder_id(embedder);
   wanted int := frontdesk.embedder_dimensions(this);
   has int;
-  s frontdesk.embed_source;
   prefix text;
-  label text;
+  waiting bigint;
 begin
   if source is null or content_column is null or embedding_column is null then
     raise exception using errcode = 'null_value_not_allowed', message = 'source, content_column and embedding_column must not be null';
@@ -117,31 +136,18 @@ begin
   execute format('create index if not exists %I on %s ((0)) where %I is null', prefix || '_pending', source, embedding_column);
   execute format('create index if not exists %I on %s (hashtextextended(%I::text, 0)) where %I is not null', prefix || '_known', source,
     content_column, embedding_column);
-  execute format('create or replace trigger %I before update on %s for each row
-    when (old.%3$I is distinct from new.%3$I and old.%4$I is not distinct from new.%4$I and new.%4$I is not null) execute function frontdesk.embed_reset(%4$L)',
-    'frontdesk_embed_reset_' || left(embedding_column, 40), source, content_column, embedding_column);
-  execute format('create or replace trigger %I after insert on %s for each statement execute function frontdesk.embed_wake(%L)',
-    'frontdesk_embed_insert_' || left(embedding_column, 39), source, embedding_column);
-  execute format('create or replace trigger %I after update on %s for each row
-    when (new.%3$I is null and (old.%3$I is not null or old.%4$I is distinct from new.%4$I)) execute function frontdesk.embed_wake(%3$L)',
-    'frontdesk_embed_update_' || left(embedding_column, 39), source, embedding_column, content_column);
-  insert into frontdesk.embed_source as o (source, source_name, content_column, embedding_column, embedder_id, condition, owner)
-  values (source, source::text, content_column, embedding_column, this, condition, current_user::regrole)
-  on conflict on constraint embed_source_source_embedding_column_embedder_id_key do update
-  set source_name = excluded.source_name, content_column = excluded.content_column, condition = excluded.condition, owner = excluded.owner
-  returning o.* into s;
-  label := format('embed %s.%s by %s', s.source_name, embedding_column, frontdesk.embedder_name(this));
-  -- Rows that no trigger saw (a replica, a load without triggers) are found by the hour.
-  update frontdesk.embed_source o set job_id = frontdesk.schedule(label, format('%s * * * *', s.id % 60), format('call frontdesk.embed_pending(%s)', s.id),
-      max_retries => 5, catch_up => 'one')
-  where o.id = s.id returning o.* into s;
-  perform frontdesk.run_job(label);
-  return frontdesk.embed_rows(s);
+  this := frontdesk.embed_declare(source, content_column, embedding_column, this, condition);
+  execute format(E'select count(*) from (select hashtextextended(t.%1$I::text, 0) as hash from %2$s t
+    where t.%3$I is null and t.%1$I is not null and btrim(t.%1$I::text, E\' \\t\\r\\n\') <> \'\' and (%4$s\n)) r
+    where not exists (select from frontdesk.embed_refused f where f.source_id = $1 and f.content_hash = r.hash)',
+    content_column, source, embedding_column, condition)
+  into waiting using this;
+  return waiting;
 end
 $$;
 comment on function frontdesk.embed_table(regclass, name, name, text, text) is
   'from now on each row''s text is embedded: rows whose embedding is null and that satisfy the condition (SQL about the row) get their vector soon after commit, and anew when the text changes. '
-  'Returns how many rows wait. Makes two small indexes and three triggers on the table, and a job that runs as the caller, who must own the table. The same text is not embedded twice. '
+  'Returns how many rows wait. Makes two small indexes and three triggers on the table, and a job that runs as the table''s owner, whom the caller must be or be a member of. The same text is not embedded twice. '
   'Several embedders may share a column, each with its condition. Not granted to PUBLIC, because embedding costs';
 
 create or replace function frontdesk.embedder_dimensions(embedder bigint) returns int
@@ -163,54 +169,65 @@ stable language sql security definer set search_path = pg_catalog, frontdesk, pg
 $$;
 comment on function frontdesk.embedder_of(text, int) is 'internal: an embedder with this model and so many dimensions; null: there is none';
 
-create or replace function frontdesk.embed_rows(s frontdesk.embed_source, failed boolean = false) returns bigint
+create or replace function frontdesk.embed_rows(source_id bigint, failed boolean = false) returns bigint
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp set enable_seqscan = off as $$
 declare
+  s frontdesk.embed_source := frontdesk.embed_mine(source_id);
   result bigint;
 begin
   execute format('select count(*) from (select hashtextextended(t.%I::text, 0) as hash from %s t where %s) r
-    where $2 = exists (select from frontdesk.embed_failure f where f.source_id = $1 and f.content_hash = r.hash)',
+    where $2 = exists (select from frontdesk.embed_refused f where f.source_id = $1 and f.content_hash = r.hash)',
     s.content_column, s.source, frontdesk.embed_where('t', s))
   into result using s.id, failed;
   return result;
 end
 $$;
-comment on function frontdesk.embed_rows(frontdesk.embed_source, boolean) is 'internal: how many rows wait for their vector, or were refused one';
+comment on function frontdesk.embed_rows(bigint, boolean) is 'internal: how many rows wait for their vector, or were refused one, of a table of one''s own';
 
 create or replace function frontdesk.embed_count(source_id bigint, failed boolean = false) returns bigint
-language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
-  owner oid := (select s.owner::oid from frontdesk.embed_source s where s.id = source_id and pg_has_role(session_user, s.owner::oid, 'usage'));
+  s frontdesk.embed_source;
 begin
-  -- The condition is SQL of the table's owner, and runs as him.
-  return (select (q #>> '{}')::bigint from frontdesk.query_as(owner, format(
-    'select to_jsonb(frontdesk.embed_rows(s, %L)) from frontdesk.embed_source s where s.id = %s', failed, source_id), null, null) q);
+  select * into s from frontdesk.embed_own o where o.id = source_id;
+  if s.owner::oid <> (select r.oid from pg_roles r where r.rolname = current_user) then
+    return case when failed then s.failed else s.pending end;
+  end if;
+  return frontdesk.embed_rows(source_id, failed);
 exception when others then
   -- The table is gone, or no longer what it was: its job says so.
   return null;
 end
 $$;
-comment on function frontdesk.embed_count(bigint, boolean) is 'internal: how many rows wait for their vector, or were refused one, counted with the rights of the table''s owner';
+comment on function frontdesk.embed_count(bigint, boolean) is
+  'internal: how many rows wait for their vector, or were refused one: counted now for the table''s owner, for others as the job counted them last';
+
+create or replace function frontdesk.embed_counted(source_id bigint) returns void
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  if (frontdesk.embed_mine(source_id)).id is not null then
+    perform frontdesk.embed_note(source_id, frontdesk.embed_count(source_id), frontdesk.embed_count(source_id, true));
+  end if;
+end
+$$;
+comment on function frontdesk.embed_counted(bigint) is 'job: count what waits, for those who may not';
 
 create or replace function frontdesk.unembed_table(source regclass, embedding_column name = null, embedder text = null) returns int
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp set client_min_messages = warning as $$
 #variable_conflict use_variable
 declare
-  s frontdesk.embed_source;
+  s record;
   removed int := 0;
   prefix text := (select left(c.relname, 40) from pg_class c where c.oid = source);
   schema text := (select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = source);
 begin
-  for s in select * from frontdesk.embed_source o where o.source = source
+  for s in select * from frontdesk.embed_own o where o.source = source
     and (embedding_column is null or o.embedding_column = embedding_column)
     and (embedder is null or o.embedder_id = frontdesk.embedder_id(embedder))
   loop
-    delete from frontdesk.embed_failure f where f.source_id = s.id;
-    delete from frontdesk.embed_source o where o.id = s.id;
-    perform frontdesk.unschedule(j.id) from frontdesk.job j join frontdesk.job t on t.owner = j.owner and j.name in (t.name, t.name || ' (again)')
-      where t.id = s.job_id;
+    perform frontdesk.embed_remove(s.id);
     removed := removed + 1;
-    if not exists (select from frontdesk.embed_source o where o.source = source and o.embedding_column = s.embedding_column) then
+    if not exists (select from frontdesk.embed_own o where o.source = source and o.embedding_column = s.embedding_column) then
       execute format('drop trigger if exists %I on %s', 'frontdesk_embed_reset_' || left(s.embedding_column, 40), source);
       execute format('drop trigger if exists %I on %s', 'frontdesk_embed_insert_' || left(s.embedding_column, 39), source);
       execute format('drop trigger if exists %I on %s', 'frontdesk_embed_update_' || left(s.embedding_column, 39), source);
@@ -227,13 +244,15 @@ create or replace function frontdesk.retry_embedding(source regclass, embedding_
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 declare
-  result bigint;
+  result bigint := 0;
+  s record;
 begin
-  delete from frontdesk.embed_failure f using frontdesk.embed_source s
-  where s.id = f.source_id and s.source = source and (embedding_column is null or s.embedding_column = embedding_column);
-  get diagnostics result = row_count;
-  perform frontdesk.run_job(j.name) from frontdesk.embed_source s join frontdesk.job j on j.id = s.job_id
-  where s.source = source and (embedding_column is null or s.embedding_column = embedding_column);
+  for s in select o.id from frontdesk.embed_own o
+    where o.source = source and (embedding_column is null or o.embedding_column = embedding_column)
+  loop
+    result := result + frontdesk.embed_forget(s.id, null);
+    perform frontdesk.embed_start(s.id, false);
+  end loop;
   return result;
 end
 $$;
@@ -243,25 +262,42 @@ create or replace function frontdesk.embed_again(source regclass, embedding_colu
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 declare
-  s frontdesk.embed_source;
-  n bigint;
+  s record;
   result bigint := 0;
 begin
-  for s in select * from frontdesk.embed_source o where o.source = source
+  for s in select * from frontdesk.embed_own o where o.source = source
     and (embedding_column is null or o.embedding_column = embedding_column)
     and (embedder is null or o.embedder_id = frontdesk.embedder_id(embedder))
   loop
-    execute format('update %s t set %2$I = null where t.%2$I is not null and t.%3$I is not null and (%4$s' || E'\n)', source, s.embedding_column,
-      s.content_column, s.condition);
-    get diagnostics n = row_count;
-    result := result + n;
-    delete from frontdesk.embed_failure f where f.source_id = s.id;
-    perform frontdesk.run_job(j.name) from frontdesk.job j where j.id = s.job_id;
+    if s.owner::oid = (select r.oid from pg_roles r where r.rolname = current_user) then
+      result := result + frontdesk.embed_clear(s.id);
+      perform frontdesk.embed_start(s.id, false);
+    else
+      -- The condition is another's SQL: their job does it.
+      perform frontdesk.embed_start(s.id, true);
+      result := null;
+    end if;
   end loop;
   return result;
 end
 $$;
-comment on function frontdesk.embed_again(regclass, name, text) is 'forget the vectors of a table and make them anew: after the model was changed. Returns how many; until then search finds less';
+comment on function frontdesk.embed_again(regclass, name, text) is
+  'forget the vectors of a table and make them anew: after the model was changed. Returns how many; null where that is done by the job of the table''s owner, who you are not. Until then search finds less';
+
+create or replace function frontdesk.embed_clear(source_id bigint) returns bigint
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  s frontdesk.embed_source := frontdesk.embed_mine(source_id);
+  result bigint;
+begin
+  execute format('update %s t set %2$I = null where t.%2$I is not null and t.%3$I is not null and (%4$s' || E'\n)', s.source, s.embedding_column,
+    s.content_column, s.condition);
+  get diagnostics result = row_count;
+  perform frontdesk.embed_forget(s.id, null);
+  return result;
+end
+$$;
+comment on function frontdesk.embed_clear(bigint) is 'internal: the vectors of a declaration of one''s own go, and what was refused';
 
 create or replace function frontdesk.embedder_name(embedder bigint) returns text
 stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -275,11 +311,13 @@ language plpgsql stable set search_path = pg_catalog, frontdesk, pg_temp set ena
 #variable_conflict use_variable
 declare
   s frontdesk.embed_source;
+  o record;
 begin
-  for s in select * from frontdesk.embed_source o where o.source = source order by o.id loop
+  for o in select e.id from frontdesk.embed_own e where e.source = source order by e.id loop
+    s := frontdesk.embed_mine(o.id);
     return query execute format('select %L::name, r.place, r.content, f.reason, f.failed_at
       from (select t.ctid as place, t.%I::text as content from %s t where %s) r
-      join frontdesk.embed_failure f on f.source_id = $1 and f.content_hash = hashtextextended(r.content, 0) order by f.failed_at',
+      join frontdesk.embed_refused f on f.source_id = $1 and f.content_hash = hashtextextended(r.content, 0) order by f.failed_at',
       s.embedding_column, s.content_column, source, frontdesk.embed_where('t', s)) using s.id;
   end loop;
 end

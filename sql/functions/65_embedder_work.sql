@@ -13,28 +13,27 @@ comment on function frontdesk.floats(bytea) is 'internal: the numbers that lie i
 create or replace function frontdesk.embed_declaration(source_id bigint) returns text
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
-  s frontdesk.embed_source;
+  s frontdesk.embed_source := frontdesk.embed_mine(source_id);
+  gone bigint[];
 begin
-  select * into s from frontdesk.embed_source o where o.id = source_id;
-  if not found then
+  if s.id is null then
     return null;
   end if;
-  -- Its condition is SQL: nobody runs another's as himself.
-  if s.owner::oid <> (select r.oid from pg_roles r where r.rolname = current_user) then
-    raise exception using errcode = 'insufficient_privilege', message = format('declaration %s belongs to %s', source_id, s.owner);
-  end if;
   if not exists (select from pg_class c where c.oid = s.source) then
-    delete from frontdesk.embed_source o where o.id = s.id;
-    perform frontdesk.unschedule(j.id) from frontdesk.job j join frontdesk.job t on t.owner = j.owner and j.name in (t.name, t.name || ' (again)')
-      where t.id = s.job_id;
+    perform frontdesk.embed_remove(s.id);
     return null;
   end if;
   perform frontdesk.embed_column(s.source, s.content_column, 'content_column', 'text');
   perform frontdesk.embed_column(s.source, s.embedding_column, 'embedding_column', 'vector');
+  if s.forget then
+    perform frontdesk.embed_clear(s.id);
+  end if;
   -- Contents that are no longer there are not refused any more.
-  if exists (select from frontdesk.embed_failure f where f.source_id = s.id) then
-    execute format('delete from frontdesk.embed_failure f where f.source_id = $1 and not exists (
-      select from %s t where t.%I is null and hashtextextended(t.%I::text, 0) = f.content_hash)', s.source, s.embedding_column, s.content_column) using s.id;
+  if exists (select from frontdesk.embed_refused f where f.source_id = s.id) then
+    execute format('select array_agg(f.content_hash) from frontdesk.embed_refused f where f.source_id = $1 and not exists (
+      select from %s t where t.%I is null and hashtextextended(t.%I::text, 0) = f.content_hash)', s.source, s.embedding_column, s.content_column)
+    into gone using s.id;
+    perform frontdesk.embed_forget(s.id, gone) where gone is not null;
   end if;
   return jsonb_build_object('embedder', s.embedder_id, 'job', s.job_id, 'extension_owner',
     (select x.extowner::bigint from pg_extension x where x.extname = 'pg_frontdesk'))::text;
@@ -75,8 +74,8 @@ declare
   s frontdesk.embed_source;
   result bigint;
 begin
-  select * into s from frontdesk.embed_source o where o.id = source_id;
-  if not found then
+  s := frontdesk.embed_mine(source_id);
+  if s.id is null then
     return 0;
   end if;
   execute format('with waiting as materialized (
@@ -101,14 +100,14 @@ language plpgsql set search_path = pg_catalog, frontdesk, pg_temp set enable_seq
 declare
   s frontdesk.embed_source;
 begin
-  select * into s from frontdesk.embed_source o where o.id = source_id;
-  if not found then
+  s := frontdesk.embed_mine(source_id);
+  if s.id is null then
     return;
   end if;
   return query execute format('select r.tab, r.place::text, r.hash, case when r.characters <= $2 then r.content end, r.characters from (
       select t.tableoid as tab, t.ctid as place, hashtextextended(t.%1$I::text, 0) as hash, t.%1$I::text as content, length(t.%1$I::text) as characters
       from %2$s t where %3$s) r
-    where not exists (select from frontdesk.embed_failure f where f.source_id = $1 and f.content_hash = r.hash)
+    where not exists (select from frontdesk.embed_refused f where f.source_id = $1 and f.content_hash = r.hash)
       and not exists (select from unnest($3, $4) b (tab, place) where b.tab = r.tab and b.place::tid = r.place)
     limit $5', s.content_column, s.source, frontdesk.embed_where('t', s)) using s.id, max_chars, busy_tables, busy_rows, max_rows;
 end
@@ -123,8 +122,8 @@ declare
   command text;
   result bigint;
 begin
-  select * into s from frontdesk.embed_source o where o.id = source_id;
-  if not found then
+  s := frontdesk.embed_mine(source_id);
+  if s.id is null then
     return 0;
   end if;
   -- What a crash takes back is embedded again.
@@ -151,13 +150,6 @@ end
 $$;
 comment on function frontdesk.embed_store(bigint, oid[], text[], bigint[], bytea[]) is
   'job: writes vectors where the row still is, still waits and still has that text; returns how many';
-
-create or replace function frontdesk.embed_refuse(source_id bigint, hashes bigint[], reason text) returns void
-language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
-  insert into frontdesk.embed_failure (source_id, content_hash, reason) select source_id, h, reason from unnest(hashes) h
-  on conflict (source_id, content_hash) do update set reason = excluded.reason, failed_at = clock_timestamp()
-$$;
-comment on function frontdesk.embed_refuse(bigint, bigint[], text) is 'job: these contents are not tried again';
 
 create or replace function frontdesk.embed_succeeded(embedder bigint, requests bigint, tokens bigint, embedded bigint, reused bigint) returns void
 language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -194,6 +186,6 @@ comment on function frontdesk.embed_slot(bigint, bigint) is 'job, as the owner o
 create or replace function frontdesk.embed_later(source_id bigint, wait_ms bigint) returns void
 language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select frontdesk.schedule_once(clock_timestamp() + wait_ms * interval '1 ms', j.command, j.name || ' (again)')
-  from frontdesk.embed_source s join frontdesk.job j on j.id = s.job_id where s.id = source_id
+  from frontdesk.embed_own s join frontdesk.jobs j on j.id = s.job_id where s.id = source_id
 $$;
 comment on function frontdesk.embed_later(bigint, bigint) is 'job: go on then';

@@ -62,12 +62,18 @@ create table frontdesk.embed_source (
   condition text not null,
   owner regrole not null,
   job_id bigint,
+  forget boolean not null default false,
+  pending bigint,
+  failed bigint,
+  counted_at timestamptz,
   created_at timestamptz not null default now(),
   unique (source, embedding_column, embedder_id)
 );
 comment on table frontdesk.embed_source is 'embed_table(): which column of which table is embedded into which other, and by whom';
 comment on column frontdesk.embed_source.condition is 'SQL: of the rows that this embedder embeds';
-comment on column frontdesk.embed_source.owner is 'as whom the rows are read and written';
+comment on column frontdesk.embed_source.owner is 'as whom the rows are read and written, and the condition is evaluated: the owner of the table';
+comment on column frontdesk.embed_source.forget is 'embed_again() asks the job to make all vectors anew';
+comment on column frontdesk.embed_source.pending is 'rows that waited, as the job counted them last: nobody else evaluates the condition';
 
 create table frontdesk.embed_failure (
   source_id bigint not null references frontdesk.embed_source on delete cascade,
@@ -98,15 +104,6 @@ create table frontdesk.embed_query (
 );
 comment on table frontdesk.embed_query is
   'requests of embed() that are not yet counted in embedder_state: a count there would make transactions wait for each other';
-
--- What a table's owner declared is his: embed_table() runs as its caller, and these policies decide. The right to use an
--- embedder, which costs money, is the right to call embed_table().
-alter table frontdesk.embed_source enable row level security;
-alter table frontdesk.embed_failure enable row level security;
-create policy own on frontdesk.embed_source using (pg_has_role(owner::oid, 'set'))
-  with check (pg_has_role(owner::oid, 'set') and pg_has_role((select c.relowner from pg_class c where c.oid = source), 'usage')
-    and has_function_privilege('frontdesk.embed_table(regclass,name,name,text,text)', 'execute'));
-create policy own on frontdesk.embed_failure using (source_id in (select s.id from frontdesk.embed_source s));
 
 select pg_catalog.pg_extension_config_dump('frontdesk.embedder', '');
 select pg_catalog.pg_extension_config_dump('frontdesk.embedder_secret', '');

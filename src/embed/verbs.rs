@@ -94,6 +94,11 @@ pub fn refuse(source: i64, hashes: Vec<i64>, reason: &str) {
     call("embed_refuse", &[source.into(), hashes.into(), reason.into()], nothing);
 }
 
+/// Writes down how many rows wait, for those who may not count them.
+pub fn counted(source: i64) {
+    call("embed_counted", &[source.into()], nothing);
+}
+
 pub fn later(source: i64, wait_ms: i64) {
     call("embed_later", &[source.into(), wait_ms.into()], nothing);
 }

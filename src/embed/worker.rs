@@ -57,6 +57,12 @@ struct Worker {
 
 /// Works until nothing waits any more, or the embedder is to be left alone for a while.
 pub fn run(source: i64) {
+    embed(source);
+    verbs::counted(source);
+    commit();
+}
+
+fn embed(source: i64) {
     let Some(declaration) = verbs::declaration(source) else { return };
     commit();
     while !verbs::lock(source) {
