@@ -246,14 +246,15 @@ values
 ('frontdesk.dimensions_test(regclass,name,integer)', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.explain_search(regclass,@extschema:vector@.vector,jsonb,integer,name,name)', 'public', 'as search_documents()'),
 ('frontdesk.filter_predicate(jsonb,text,boolean)', 'public', 'a pure function'),
-('frontdesk.find_nearest(regclass,name,@extschema:vector@.vector,text,text,boolean,integer,text[],integer,text)', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.find_words(regclass,text,name,text,regconfig,text,text,integer,text[])', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.key_columns(regclass)', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.nearest_query(regclass,name,integer,integer,boolean,text,text,text[],text,text,text,text,boolean)', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.search_columns(regclass,name,name,name,regconfig)', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.search_documents(regclass,@extschema:vector@.vector,text,jsonb,integer,double precision,name,name,name,regconfig)', 'public', 'with the rights of the caller, on tables that they may read'),
-('frontdesk.search_filter(regclass,jsonb,text)', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.search_way(regclass,regclass,text,text,boolean,integer)', 'public', 'called by other verbs with the rights of the caller'),
+('frontdesk.find_nearest(regclass,name,@extschema:vector@.vector,jsonb,jsonb,integer,name[],integer,text)', 'public', 'called by other verbs with the rights of the caller'),
+('frontdesk.find_words(regclass,name,name,text,regconfig,jsonb,jsonb,integer,name[])', 'public', 'called by other verbs with the rights of the caller'),
+('frontdesk.row_predicate(regclass,jsonb)', 'public', 'makes conditions into SQL, and runs none'),
+('frontdesk.search_filter(regclass,jsonb,name)', 'public', 'called by other verbs with the rights of the caller'),
+('frontdesk.search_way(regclass,regclass,jsonb,jsonb,integer)', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.split_text(text,integer,integer)', 'public', 'a pure function'),
 ('frontdesk.vector_column(regclass,name)', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.vector_index(regclass,name,boolean,integer,integer)', 'public', 'called by other verbs with the rights of the caller'),
@@ -277,9 +278,19 @@ values
 ('frontdesk.embed_lock(bigint)', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.embed_pending(bigint)', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.embed_pick(bigint,integer,integer,oid[],text[])', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.embed_refuse(bigint,bigint[],text)', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.embed_reuse(bigint,integer)', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.embed_rows(frontdesk.embed_source,boolean)', 'public', 'called by other verbs with the rights of the caller'),
+('frontdesk.embed_rows(bigint,boolean)', 'public', 'called by other verbs with the rights of the caller'),
+('frontdesk.embed_own', 'public', 'declarations of who reads'),
+('frontdesk.embed_refused', 'public', 'declarations of who reads'),
+('frontdesk.embed_mine(bigint)', 'public', 'called by other verbs with the rights of the caller'),
+('frontdesk.embed_clear(bigint)', 'public', 'called by other verbs with the rights of the caller'),
+('frontdesk.embed_counted(bigint)', 'public', 'called by other verbs with the rights of the caller'),
+('frontdesk.embed_declare(regclass,name,name,bigint,text)', 'public', 'with the right to call embed_table()'),
+('frontdesk.embed_forget(bigint,bigint[])', 'public', 'for declarations of the caller'),
+('frontdesk.embed_note(bigint,bigint,bigint)', 'public', 'for declarations of the caller'),
+('frontdesk.embed_refuse(bigint,bigint[],text)', 'public', 'for declarations of the caller'),
+('frontdesk.embed_remove(bigint)', 'public', 'for declarations of the caller'),
+('frontdesk.embed_start(bigint,boolean)', 'public', 'for declarations of the caller'),
 ('frontdesk.embed_store(bigint,oid[],text[],bigint[],bytea[])', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.embed_where(text,frontdesk.embed_source)', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.embedder_dimensions(bigint)', 'public', 'called by other verbs with the rights of the caller'),
@@ -311,11 +322,15 @@ values
 ('frontdesk.embedding_keep(bigint,text,bytea,bytea,bigint)', 'nobody', 'called by verbs of the owner'),
 ('frontdesk.embedding_known(bigint,text,bytea)', 'nobody', 'called by verbs of the owner'),
 -- 85, crm
-('frontdesk.crm_version()', 'owner', 'makes or drops a schema of the caller'),
 ('frontdesk.install_crm(boolean)', 'owner', 'makes or drops a schema of the caller'),
 ('frontdesk.uninstall_crm(text)', 'owner', 'makes or drops a schema of the caller'),
-('frontdesk.crm_scripts()', 'nobody', 'called by verbs of the owner'),
-('frontdesk.crm_text(text)', 'nobody', 'called by verbs of the owner'),
+('frontdesk.crm_owner()', 'public', 'part of install_crm(), with the rights of the caller'),
+('frontdesk.crm_scripts()', 'public', 'part of install_crm(); a constant'),
+('frontdesk.crm_text(text)', 'public', 'part of install_crm(), with the rights of the caller'),
+('frontdesk.crm_version()', 'public', 'what the caller may read'),
+('frontdesk.crm_hand_over(regrole)', 'nobody', 'part of install_crm() for superusers'),
+('frontdesk.crm_role()', 'nobody', 'part of install_crm() for superusers'),
+('frontdesk.run_script(regrole,text)', 'nobody', 'part of install_crm() for superusers'),
 -- 90, upkeep
 ('frontdesk.maintain()', 'owner', 'what the engine does by itself'),
 ('frontdesk.expired_partitions(text,interval)', 'nobody', 'called by verbs of the owner'),
@@ -411,8 +426,7 @@ grant select, insert, update, delete on frontdesk.job, frontdesk.timer_rule, fro
 grant select on frontdesk.job_state, frontdesk.job_run to public;
 grant insert (job_id, job_name, owner, command, status, scheduled_at, started_at), update (status, finished_at, message)
   on frontdesk.job_run to public;
-grant select, insert, update, delete on frontdesk.embed_source, frontdesk.embed_failure to public;
-grant execute on function frontdesk.timer_trigger(), frontdesk.embed_reset(), frontdesk.embed_wake() to public;
+grant execute on function frontdesk.timer_trigger() to public;
 
 -- The engine begins its work when CREATE EXTENSION or ALTER EXTENSION UPDATE commits.
 do $$

@@ -172,7 +172,7 @@ stable parallel restricted language c as 'MODULE_PATHNAME', 'embed_floats_wrappe
 comment on function frontdesk.embed_floats(text, text) is 'internal: the numbers of embed()';
 
 create or replace function frontdesk.embed(content text, embedder text = null) returns @extschema:vector@.vector
-stable parallel restricted language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+stable parallel restricted language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
   select frontdesk.embed_floats(content, embedder)::@extschema:vector@.vector
 $$;
 comment on function frontdesk.embed(text, text) is

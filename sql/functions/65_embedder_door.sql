@@ -31,6 +31,8 @@ language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   s frontdesk.embed_source;
   owner regrole := (select c.relowner from pg_class c where c.oid = source);
+  named text := (select concat_ws('.', quote_ident(nullif(n.nspname, 'public')), quote_ident(c.relname))
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = source);
   label text;
 begin
   if not has_function_privilege(frontdesk_internal.caller(), 'frontdesk.embed_table(regclass,name,name,text,text)', 'execute') then
@@ -40,7 +42,7 @@ begin
   perform frontdesk.embed_column(source, content_column, 'content_column', 'text');
   perform frontdesk.embed_column(source, embedding_column, 'embedding_column', 'vector');
   execute format('create or replace trigger %I before update on %s for each row
-    when (old.%3$I is distinct from new.%3$I and old.%4$I is not distinct from new.%4$I and new.%4$I is not null) execute function frontdesk.embed_reset(%4$L)',
+    when (old.%3$I is distinct from new.%3$I and old.%4$I operator(@extschema:vector@.=) new.%4$I) execute function frontdesk.embed_reset(%4$L)',
     'frontdesk_embed_reset_' || left(embedding_column, 40), source, content_column, embedding_column);
   execute format('create or replace trigger %I after insert on %s for each statement execute function frontdesk.embed_wake(%L)',
     'frontdesk_embed_insert_' || left(embedding_column, 39), source, embedding_column);
@@ -48,7 +50,7 @@ begin
     when (new.%3$I is null and (old.%3$I is not null or old.%4$I is distinct from new.%4$I)) execute function frontdesk.embed_wake(%3$L)',
     'frontdesk_embed_update_' || left(embedding_column, 39), source, embedding_column, content_column);
   insert into frontdesk.embed_source as o (source, source_name, content_column, embedding_column, embedder_id, condition, owner)
-  values (source, source::text, content_column, embedding_column, embedder, condition, owner)
+  values (source, named, content_column, embedding_column, embedder, condition, owner)
   on conflict on constraint embed_source_source_embedding_column_embedder_id_key do update
   set source_name = excluded.source_name, content_column = excluded.content_column, condition = excluded.condition, owner = excluded.owner
   returning o.* into s;

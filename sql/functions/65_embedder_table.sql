@@ -175,6 +175,9 @@ declare
   s frontdesk.embed_source := frontdesk.embed_mine(source_id);
   result bigint;
 begin
+  if s.id is null then
+    return null;
+  end if;
   execute format('select count(*) from (select hashtextextended(t.%I::text, 0) as hash from %s t where %s) r
     where $2 = exists (select from frontdesk.embed_refused f where f.source_id = $1 and f.content_hash = r.hash)',
     s.content_column, s.source, frontdesk.embed_where('t', s))
@@ -290,6 +293,9 @@ declare
   s frontdesk.embed_source := frontdesk.embed_mine(source_id);
   result bigint;
 begin
+  if s.id is null then
+    return null;
+  end if;
   execute format('update %s t set %2$I = null where t.%2$I is not null and t.%3$I is not null and (%4$s' || E'\n)', s.source, s.embedding_column,
     s.content_column, s.condition);
   get diagnostics result = row_count;

@@ -75,7 +75,10 @@ declare
     where n.nspname = 'crm' and c.relname = 'installation' and c.relkind = 'r' and c.relowner = n.nspowner);
 begin
   if owner is null then
-    return case when by_superuser then frontdesk.crm_role() else quote_ident(current_user)::regrole end;
+    if by_superuser then
+      return frontdesk.crm_role();
+    end if;
+    return quote_ident(current_user)::regrole;
   elsif by_superuser and not (select r.rolsuper from pg_roles r where r.oid = owner) and owner::regrole::text <> 'frontdesk_crm'
     or not by_superuser and not pg_has_role(owner, 'usage')
   then
@@ -90,7 +93,10 @@ begin
       detail = format('It belongs to %s and has objects of its own.', owner::regrole),
       hint = 'Rename it: alter schema crm rename to crm_old;';
   end if;
-  return case when not by_superuser then quote_ident(current_user)::regrole else frontdesk.crm_role() end;
+  if by_superuser then
+    return frontdesk.crm_role();
+  end if;
+  return quote_ident(current_user)::regrole;
 end
 $$;
 comment on function frontdesk.crm_owner() is
