@@ -35,7 +35,7 @@ values
 ('frontdesk.normalize_row()', 'nobody', 'trigger function: the verb that makes the trigger does it as the owner'),
 -- 10, event
 ('frontdesk.watch', 'public', 'which tables are watched, as the catalog shows to everybody'),
-('frontdesk.event', 'nobody', 'written and read by verbs'),
+('frontdesk.event', 'owner', 'the rows of all tenants, for who operates the desk to read'),
 ('frontdesk.event_id_seq', 'nobody', 'numbers are taken by verbs'),
 ('frontdesk.check_event_type(text)', 'public', 'a pure function'),
 ('frontdesk.check_filter(jsonb)', 'public', 'a pure function'),
@@ -213,8 +213,8 @@ values
 ('frontdesk.format_time(timestamp with time zone,text,text,text)', 'public', 'a pure function'),
 -- 50, scoring
 ('frontdesk.score_follower', 'nobody', 'written and read by verbs'),
-('frontdesk.score_model', 'nobody', 'written and read by verbs'),
-('frontdesk.score_rule', 'nobody', 'written and read by verbs'),
+('frontdesk.score_model', 'owner', 'as set_score_model(): what is written is checked by triggers'),
+('frontdesk.score_rule', 'owner', 'as set_score_model(): what is written is checked by triggers'),
 ('frontdesk.score_state', 'nobody', 'written and read by verbs'),
 ('frontdesk.score_version_seq', 'nobody', 'numbers are taken by verbs'),
 ('frontdesk.explain_score(jsonb,text,uuid)', 'public', 'as score()'),
@@ -341,21 +341,6 @@ values
 $$;
 comment on function frontdesk_internal.grants() is 'who gets what of the extension, and why: public, owner (who may grant it), nobody';
 
--- What an object of the list is in this database; null where there is none.
-create or replace function frontdesk_internal.granted_object(object text, out class oid, out id oid)
-stable language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-  if object like '%(%' then
-    class := 'pg_proc'::regclass;
-    id := to_regprocedure(object);
-  else
-    class := 'pg_class'::regclass;
-    id := to_regclass(object);
-  end if;
-end
-$$;
-comment on function frontdesk_internal.granted_object(text) is 'internal: the object of a line of grants()';
-
 -- Every function and relation of the extension, and the partitions of its logs, with its line. What has none is nobody's.
 create or replace view frontdesk_internal.granted as
 with line as materialized (
@@ -379,46 +364,6 @@ where o.schema in ('frontdesk'::regnamespace, 'frontdesk_internal'::regnamespace
     and d.refobjid = (select x.oid from pg_extension x where x.extname = 'pg_frontdesk'));
 comment on view frontdesk_internal.granted is 'every function and relation of the extension, who may use it by the list, and its privileges as they are';
 
-create or replace function frontdesk_internal.apply_grants() returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  -- What other roles hold at the installation comes from default privileges, which nobody meant for these objects. Later,
-  -- what an administrator granted on a verb or a view of the class "owner" or "public" is kept.
-  installing boolean := (select i.installed_at = now() from frontdesk.installation i);
-  o record;
-  grantee regrole;
-begin
-  for o in select * from frontdesk_internal.granted loop
-    if o.who <> 'public' and exists (select from aclexplode(o.acl) a where a.grantee = 0) then
-      execute format('revoke all on %s %s from public cascade', o.kind, o.name);
-    elsif o.who = 'public' and exists (select from aclexplode(o.acl) a where a.grantee = 0 and lower(a.privilege_type) <> o.privilege) then
-      execute format('revoke all on %s %s from public cascade', o.kind, o.name);
-      execute format('grant %s on %s %s to public', o.privilege, o.kind, o.name);
-    elsif o.who = 'public' and not exists (select from aclexplode(o.acl) a where a.grantee = 0) then
-      execute format('grant %s on %s %s to public', o.privilege, o.kind, o.name);
-    end if;
-    for grantee in
-      select distinct a.grantee from aclexplode(o.acl) a
-      where a.grantee not in (0, o.owner) and (installing or o.who = 'nobody' or exists (
-        select from pg_init_privs i, aclexplode(i.initprivs) b
-        where i.objoid = o.id and i.classoid = o.class and i.objsubid = 0 and b.grantee = a.grantee))
-    loop
-      execute format('revoke all on %s %s from %s cascade', o.kind, o.name, grantee);
-    end loop;
-  end loop;
-  for o in
-    select n.nspname, a.grantee from pg_namespace n, aclexplode(n.nspacl) a
-    where n.nspname in ('frontdesk', 'frontdesk_internal') and a.grantee <> n.nspowner
-      and (installing or a.grantee = 0 or n.nspname = 'frontdesk_internal')
-  loop
-    execute format('revoke all on schema %I from %s cascade', o.nspname,
-      case o.grantee when 0 then 'public' else o.grantee::regrole::text end);
-  end loop;
-  grant usage on schema frontdesk to public;
-end
-$$;
-comment on function frontdesk_internal.apply_grants() is
-  'internal: at installation and upgrade, privileges become those of grants(): what default privileges of others brought is taken back';
 select frontdesk_internal.apply_grants();
 
 -- Only until these rooms write their tables, and make their triggers, by the door.
