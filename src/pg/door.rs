@@ -26,12 +26,12 @@ mod inner;
 use std::mem::{MaybeUninit, offset_of};
 use std::ptr;
 
+use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys;
 use pgrx::pg_sys::submodules::panic::pgrx_extern_c_guard;
 
 use crate::error::raise;
 use inner::Inner;
-use pgrx::PgSqlErrorCode;
 
 pub use callers::{caller, current_role, init};
 
@@ -134,9 +134,9 @@ unsafe fn has_null(fcinfo: pg_sys::FunctionCallInfo) -> bool {
 }
 
 unsafe fn end_of_set(fcinfo: pg_sys::FunctionCallInfo) {
-    let set = unsafe { (*fcinfo).resultinfo };
     // SAFETY: the node says what it is.
     unsafe {
+        let set = (*fcinfo).resultinfo;
         if !set.is_null() && (*set).type_ == pg_sys::NodeTag::T_ReturnSetInfo {
             (*set.cast::<pg_sys::ReturnSetInfo>()).isDone = pg_sys::ExprDoneCond::ExprEndResult;
         }
