@@ -2,8 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod appointments;
+mod chaos;
+mod closure;
 mod delivery;
 mod embedder;
+mod fuzz;
 mod hostile;
 mod http;
 mod knowledge;

@@ -12,6 +12,7 @@ pub mod checkout;
 pub mod cluster;
 pub mod demo;
 pub mod embedder;
+pub mod faults;
 pub mod image;
 pub mod install;
 pub mod postgres;

@@ -15,9 +15,10 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   demo                       the product in a minute, against a server of its own
-  test [--accept] [suite] [filter]
+  test [--accept] [--long] [suite] [filter]
                              all checks, those of a suite, or those whose names contain the filter;
-                             --accept writes what the regression tests print as what is expected
+                             --accept writes what the regression tests print as what is expected,
+                             --long runs the hostile suite for hours
   bench [name [options]]     the figures of docs/benchmarks.md; delivery has --quick and --only ROW
   reference                  docs/reference.md, written from the comments in the database
   check                      the boundary rules only
@@ -31,7 +32,7 @@ usage: cargo xtask <command>
                              server's own assertions
   image                      build the container image
 
-Suites: format boundaries deny clippy crates install regress client docs reference.
+Suites: format boundaries deny clippy crates install regress client hostile docs reference.
 PostgreSQL 17 is found ($PG_CONFIG, the PATH, the usual places) or built, once, into $PG_FRONTDESK_CACHE.";
 
 fn main() -> ExitCode {
@@ -75,11 +76,18 @@ fn run(mut arguments: Arguments) -> Result<()> {
             install::package(&postgres, &std::path::absolute(out)?)
         }
         "test" => {
-            let accept = arguments.flag("--accept");
+            let (mut accept, mut long) = (false, false);
+            loop {
+                match () {
+                    () if arguments.flag("--accept") => accept = true,
+                    () if arguments.flag("--long") => long = true,
+                    () => break,
+                }
+            }
             let first = arguments.next();
             let second = arguments.next();
             arguments.end()?;
-            test::run(first, second, accept)
+            test::run(first, second, accept, long)
         }
         "check" => {
             arguments.end()?;

@@ -2,6 +2,7 @@
 
 mod cargo_steps;
 mod docs;
+mod hostile;
 mod reference;
 mod regress;
 mod verdict;
@@ -22,6 +23,8 @@ pub struct Plan {
     pub filter: Option<String>,
     /// Write what the regression tests print as what is expected of them.
     pub accept: bool,
+    /// Run the long form of what has one.
+    pub long: bool,
 }
 
 struct Suite {
@@ -33,7 +36,7 @@ struct Suite {
     has_tests: bool,
 }
 
-const SUITES: [Suite; 10] = [
+const SUITES: [Suite; 11] = [
     suite("format", "cargo fmt --check", cargo_steps::format, false, false),
     suite("boundaries", "boundary rules", boundaries, false, false),
     suite("deny", "cargo deny check", cargo_steps::deny, false, false),
@@ -42,12 +45,13 @@ const SUITES: [Suite; 10] = [
     suite("install", "the extension installed", installed, true, true),
     suite("regress", "regression tests", regress::run, true, true),
     suite("client", "client tests", cargo_steps::client, true, true),
+    suite("hostile", "the hostile suite", hostile::run, true, false),
     suite("docs", "SQL examples of the docs", docs::run, true, false),
     suite("reference", "docs/reference.md", reference::run, true, false),
 ];
 
 /// Runs all suites, or the one named first, or those tests whose names contain the filter. Fails when one of them did.
-pub fn run(first: Option<String>, second: Option<String>, accept: bool) -> Result<()> {
+pub fn run(first: Option<String>, second: Option<String>, accept: bool, long: bool) -> Result<()> {
     let named = SUITES.iter().any(|suite| Some(suite.name) == first.as_deref());
     if let (false, Some(first), Some(_)) = (named, &first, &second) {
         bail!("there is no suite {first}; the suites are {}", SUITES.map(|suite| suite.name).join(", "));
@@ -58,7 +62,7 @@ pub fn run(first: Option<String>, second: Option<String>, accept: bool) -> Resul
         true => Postgres::from_env().map_err(|error| eprintln!("{error:#}")).ok(),
         false => None,
     };
-    let plan = Plan { root: checkout::root()?, postgres, filter, accept };
+    let plan = Plan { root: checkout::root()?, postgres, filter, accept, long };
 
     let mut summary = Vec::new();
     for suite in chosen {
@@ -102,7 +106,8 @@ fn is_chosen(suite: &Suite, filter: Option<&str>, named: bool) -> bool {
         None => true,
         Some(filter) if named => {
             suite.name == filter
-                || (suite.name == "install" && matches!(filter, "regress" | "client" | "docs" | "reference"))
+                || (suite.name == "install"
+                    && matches!(filter, "regress" | "client" | "hostile" | "docs" | "reference"))
         }
         Some(_) => suite.has_tests,
     }

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 
 use super::{Plan, verdict::Verdict};
 use crate::checkout::{self, EXTENSION};
+use crate::postgres::Postgres;
 use crate::{install, step, step::Step};
 
 /// Servers, engines and receivers of several tests at once would only get into each other's way.
@@ -53,17 +54,33 @@ pub fn deny(plan: &Plan) -> Result<Verdict> {
 pub fn crates(plan: &Plan) -> Result<Verdict> {
     let mut command = test_command(plan)?;
     command.args(["--workspace", "--exclude", EXTENSION, "--exclude", "tests"]);
-    run_tests("testing the crates", plan, &mut command, None)
+    command.arg("--").args(&plan.filter);
+    run_tests("testing the crates", &mut command)
 }
 
 /// The client tests start servers of their own, and the receiver as a program.
 pub fn client(plan: &Plan) -> Result<Verdict> {
+    let filters: Vec<&str> = plan.filter.as_deref().into_iter().collect();
+    client_on(plan, plan.postgres()?, &filters, &[])
+}
+
+/// The client tests whose names contain one of `filters` (all, where there is none), on servers of `postgres`.
+pub fn client_on(plan: &Plan, postgres: &Postgres, filters: &[&str], environment: &[(&str, &str)]) -> Result<Verdict> {
     let mut build = checkout::cargo(&plan.root);
     step::run("building the receiver", build.args(["build", "--release", "-p", "receiver"]))?;
     let receiver = checkout::target_dir(&plan.root)?.join("release/receiver");
     let mut command = test_command(plan)?;
     command.args(["-p", "tests"]).env("PG_FRONTDESK_RECEIVER", receiver);
-    run_tests("client tests", plan, &mut command, Some(CLIENT_THREADS))
+    command.env("PG_FRONTDESK_PG_CONFIG", &postgres.pg_config).envs(environment.iter().copied());
+    command.args(["--", &format!("--test-threads={CLIENT_THREADS}")]).args(filters);
+    run_tests("client tests", &mut command)
+}
+
+/// The properties of the crates that are fuzz targets (`tests/fuzz.rs` of a crate), with so many cases each.
+pub fn fuzz(plan: &Plan, cases: &str) -> Result<Verdict> {
+    let mut command = test_command(plan)?;
+    command.args(["--workspace", "--exclude", EXTENSION, "--test", "fuzz"]).env("PROPTEST_CASES", cases);
+    run_tests("fuzzing the crates", &mut command)
 }
 
 fn test_command(plan: &Plan) -> Result<Command> {
@@ -73,12 +90,7 @@ fn test_command(plan: &Plan) -> Result<Command> {
     Ok(command)
 }
 
-fn run_tests(title: &str, plan: &Plan, command: &mut Command, threads: Option<&str>) -> Result<Verdict> {
-    command.arg("--");
-    if let Some(threads) = threads {
-        command.arg(format!("--test-threads={threads}"));
-    }
-    command.args(&plan.filter);
+fn run_tests(title: &str, command: &mut Command) -> Result<Verdict> {
     let (success, log) = finish(title, command)?;
     let closing = closing_lines(&log)?;
     if success {

@@ -11,22 +11,39 @@ use anyhow::{Context, Result, bail};
 use super::{Plan, verdict::Verdict};
 use crate::checkout::EXTENSION;
 use crate::cluster::{Cluster, ClusterOptions};
-use crate::{amcheck, step};
+use crate::postgres::Postgres;
+use crate::{amcheck, faults, step};
 
 /// A file that takes longer hangs.
 const LONGEST: Duration = Duration::from_secs(300);
 
+/// What the files are run on.
+pub struct Ground<'a> {
+    pub postgres: &'a Postgres,
+    /// Settings of the files' sessions, once the extension is there.
+    pub session: &'a [(&'a str, &'a str)],
+    pub wants: &'a dyn Fn(&str) -> bool,
+    /// Write what is printed as what is expected.
+    pub accept: bool,
+}
+
 pub fn run(plan: &Plan) -> Result<Verdict> {
-    let folder = plan.root.join("tests/pg_regress");
+    let ground =
+        Ground { postgres: plan.postgres()?, session: &[], wants: &|name| plan.wants(name), accept: plan.accept };
+    run_on(&plan.root, &ground)
+}
+
+pub fn run_on(root: &Path, ground: &Ground) -> Result<Verdict> {
+    let folder = root.join("tests/pg_regress");
     let results = folder.join("results");
     std::fs::create_dir_all(&results)?;
-    let files = files(&folder.join("sql"), plan)?;
-    let cluster = Cluster::create(plan.postgres()?, ClusterOptions { preload: true, ..Default::default() })?;
+    let files = files(&folder.join("sql"), ground)?;
+    let cluster = Cluster::create(ground.postgres, ClusterOptions { preload: true, ..Default::default() })?;
     let (mut passed, mut failed) = (0, Vec::new());
     let mut closing = String::new();
     for sql in &files {
         let started = Instant::now();
-        let outcome = run_file(&cluster, &folder, sql, plan.accept);
+        let outcome = run_file(&cluster, &folder, sql, ground);
         let milliseconds = started.elapsed().as_millis();
         let name = stem(sql);
         match outcome {
@@ -41,19 +58,25 @@ pub fn run(plan: &Plan) -> Result<Verdict> {
             }
         }
     }
-    if !failed.is_empty() {
+    let crashes = faults::crashes(&step::tail(&cluster.log_path(), usize::MAX));
+    if !failed.is_empty() || !crashes.is_empty() {
         println!("the end of the server's log:\n{}", step::tail(&cluster.log_path(), 40));
-        failed.insert(0, ":".into());
     }
-    closing.push_str(&format!("{passed} passed, {} failed{}", failed.len().saturating_sub(1), failed.join(" ")));
-    Ok(Verdict::of(failed.is_empty(), closing))
+    closing.push_str(&crashes.iter().map(|line| format!("{line}\n")).collect::<String>());
+    let count = failed.len();
+    let names = if failed.is_empty() { String::new() } else { format!(": {}", failed.join(" ")) };
+    closing.push_str(&format!("{passed} passed, {count} failed{names}"));
+    Ok(Verdict::of(failed.is_empty() && crashes.is_empty(), closing))
 }
 
-fn run_file(cluster: &Cluster, folder: &Path, sql: &Path, accept: bool) -> Result<()> {
+fn run_file(cluster: &Cluster, folder: &Path, sql: &Path, ground: &Ground) -> Result<()> {
     let name = stem(sql);
     let database = format!("regress_{name}");
     cluster.psql("postgres", &format!("create database \"{database}\""))?;
-    let create = format!("set client_min_messages = warning; create extension {EXTENSION} cascade");
+    let mut create = format!("set client_min_messages = warning; create extension {EXTENSION} cascade;\n");
+    for (setting, value) in ground.session {
+        create.push_str(&format!("alter database \"{database}\" set {setting} = '{value}';\n"));
+    }
     let result = folder.join("results").join(format!("{name}.out"));
     let outcome =
         cluster.psql(&database, &create).and_then(|_| print_results(cluster, &database, folder, sql, &result));
@@ -67,7 +90,7 @@ fn run_file(cluster: &Cluster, folder: &Path, sql: &Path, accept: bool) -> Resul
     }
 
     let expected = folder.join("expected").join(format!("{name}.out"));
-    if accept {
+    if ground.accept {
         std::fs::create_dir_all(folder.join("expected"))?;
         std::fs::copy(&result, &expected).with_context(|| format!("writing {}", expected.display()))?;
         return Ok(());
@@ -108,10 +131,10 @@ fn compare(expected: &Path, result: &Path) -> Result<()> {
     }
 }
 
-fn files(folder: &Path, plan: &Plan) -> Result<Vec<PathBuf>> {
+fn files(folder: &Path, ground: &Ground) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "sql") && plan.wants(&stem(path)));
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "sql") && (ground.wants)(&stem(path)));
     files.sort();
     Ok(files)
 }
