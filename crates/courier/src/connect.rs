@@ -41,8 +41,8 @@ pub(crate) async fn connect(
             }
         }
     };
-    let (stream, received) = Metered::new(wire);
-    Line::open(stream, received).await
+    let (stream, heard) = Metered::new(wire);
+    Line::open(stream, heard).await
 }
 
 /// The addresses that may be dialled. A name with public and private addresses is dialled at the public ones only.

@@ -2,8 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -14,8 +12,10 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::body::read_body;
+use crate::body::{ReadBody, read_body};
+use crate::coding::decode;
 use crate::failure::{Failure, FailureKind};
+use crate::heard::Heard;
 use crate::message::{Request, Response, is_reserved_header};
 use crate::settings::{MAX_HEADER_BYTES, Settings};
 use crate::stream::Metered;
@@ -27,7 +27,7 @@ pub(crate) struct Line {
     sender: http1::SendRequest<Full<Bytes>>,
     /// gone once the connection has ended
     connection: Option<Box<Connection>>,
-    received: Arc<AtomicU64>,
+    heard: Heard,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -46,34 +46,43 @@ pub(crate) enum Exchanged {
 pub(crate) struct Elapsed;
 
 impl Line {
-    pub(crate) async fn open(stream: Metered, received: Arc<AtomicU64>) -> Result<Line, Failure> {
+    pub(crate) async fn open(stream: Metered, heard: Heard) -> Result<Line, Failure> {
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_HEADER_BYTES)
+            .allow_spaces_after_header_name_in_responses(true)
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .ignore_invalid_headers_in_responses(true)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|e| Failure::from_hyper(&e, "before the request was sent"))?;
         let timer = Box::pin(sleep_until(Instant::now()));
-        Ok(Line { sender, connection: Some(Box::new(connection)), received, timer })
+        Ok(Line { sender, connection: Some(Box::new(connection)), heard, timer })
     }
 
     /// Sends `request` and reads its response until `deadline`.
     pub(crate) async fn exchange(&mut self, request: &Request, settings: &Settings, deadline: Instant) -> Exchanged {
         self.timer.as_mut().reset(deadline);
-        let received = self.received.load(Ordering::Relaxed);
+        let heard = self.heard.count();
+        self.heard.begin();
         let sent = self.sender.send_request(to_http(request, settings));
         let mut answer = match self.drive(sent).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(e)) => {
                 let failure = Failure::from_hyper(&e, "before it answered");
-                return match self.received.load(Ordering::Relaxed) == received {
-                    true => Exchanged::Unanswered(failure),
-                    false => Exchanged::Failed(failure),
+                if self.heard.count() == heard {
+                    return Exchanged::Unanswered(failure);
+                }
+                // Of headers without end nobody knows what would have come.
+                let ends = self.heard.count() - heard < MAX_HEADER_BYTES as u64;
+                return match self.heard.status().filter(|_| ends && is_of_headers(failure.kind)) {
+                    Some(status) => Exchanged::Answered { response: bare(status), reusable: false },
+                    None => Exchanged::Failed(failure),
                 };
             }
             Err(Elapsed) => return Exchanged::Failed(timed_out(request, "no response headers")),
         };
         let keep = request.keep;
-        let body = match self.drive(read_body(answer.body_mut(), keep, settings.max_response_bytes)).await {
+        let mut body = match self.drive(read_body(answer.body_mut(), keep, settings.max_response_bytes)).await {
             Ok(Ok(body)) => body,
             Ok(Err(e)) => {
                 let stage = format!("while sending the body of its response (status {})", answer.status().as_u16());
@@ -84,9 +93,11 @@ impl Line {
                 return Exchanged::Failed(timed_out(request, &what));
             }
         };
-        let response = to_response(&answer, request.keep_headers, body.kept, body.truncated);
+        decode(answer.headers_mut(), &mut body, keep.min(settings.max_response_bytes));
+        let complete = body.complete;
+        let response = to_response(&answer, request.keep_headers, body);
         drop(answer);
-        let reusable = body.complete && self.is_ready().await;
+        let reusable = complete && self.is_ready().await;
         Exchanged::Answered { response, reusable }
     }
 
@@ -153,22 +164,35 @@ fn to_http(request: &Request, settings: &Settings) -> http::Request<Full<Bytes>>
     *message.uri_mut() = request.target.path.clone();
     *message.version_mut() = Version::HTTP_11;
     let headers = message.headers_mut();
-    headers.reserve(request.headers.len() + 2);
+    headers.reserve(request.headers.len() + 3);
     headers.insert(header::HOST, request.target.host_header.clone());
     for (name, value) in request.headers.iter().filter(|(name, _)| !is_reserved_header(name)) {
         headers.append(name, value.clone());
     }
     headers.entry(header::USER_AGENT).or_insert_with(|| settings.user_agent.clone());
+    // RFC 9110, 12.5.3: a request that does not say so may be answered in any coding.
+    headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
     message
 }
 
-fn to_response(answer: &http::Response<Incoming>, keep_headers: bool, body: Vec<u8>, truncated: bool) -> Response {
+/// Whether the headers of a response are what is wrong with it. A receiver that has said 200 has taken the request, however
+/// odd the lines after it are: sending it again would do no good.
+fn is_of_headers(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::Protocol | FailureKind::ResponseTooLarge)
+}
+
+/// A response of which nothing but the status could be read.
+fn bare(status: u16) -> Response {
+    Response { status, truncated: true, ..Response::default() }
+}
+
+fn to_response(answer: &http::Response<Incoming>, keep_headers: bool, body: ReadBody) -> Response {
     Response {
         status: answer.status().as_u16(),
         headers: if keep_headers { kept_headers(answer.headers()) } else { Vec::new() },
         retry_after: answer.headers().get(header::RETRY_AFTER).map(text),
-        body,
-        truncated,
+        body: body.kept,
+        truncated: body.truncated,
     }
 }
 

@@ -14,12 +14,14 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod coding;
 mod connect;
 mod courier;
 mod exchange;
 mod failure;
 mod fetch;
 mod guard;
+mod heard;
 mod inbox;
 mod message;
 mod pool;

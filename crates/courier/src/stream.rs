@@ -1,30 +1,30 @@
-//! A byte stream, plain or TLS, that counts what it has read.
+//! A byte stream, plain or TLS, that tells what it has read.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::heard::Heard;
+
 pub(crate) enum Wire {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Bytes received tell whether a broken exchange had begun to be answered: hyper's error does not.
+/// What was heard tells whether a broken exchange had begun to be answered, and how: hyper's error does not.
 pub(crate) struct Metered {
     wire: Wire,
-    received: Arc<AtomicU64>,
+    heard: Heard,
 }
 
 impl Metered {
-    pub(crate) fn new(wire: Wire) -> (Metered, Arc<AtomicU64>) {
-        let received = Arc::new(AtomicU64::new(0));
-        (Metered { wire, received: received.clone() }, received)
+    pub(crate) fn new(wire: Wire) -> (Metered, Heard) {
+        let heard = Heard::default();
+        (Metered { wire, heard: heard.clone() }, heard)
     }
 }
 
@@ -35,10 +35,7 @@ impl AsyncRead for Metered {
             Wire::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
             Wire::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
         };
-        let count = (buf.filled().len() - before) as u64;
-        if count > 0 {
-            self.received.fetch_add(count, Ordering::Relaxed);
-        }
+        self.heard.tell(&buf.filled()[before..]);
         read
     }
 }

@@ -8,6 +8,7 @@ mod keep_alive;
 mod life;
 mod limits;
 mod names;
+mod oddities;
 mod requests;
 mod storm;
 mod tls;
