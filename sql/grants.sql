@@ -31,6 +31,8 @@ values
 ('frontdesk.normalize_email(text,boolean)', 'public', 'a pure function'),
 ('frontdesk.normalize_handle(text,boolean)', 'public', 'a pure function'),
 ('frontdesk.normalize_phone(text,text,boolean)', 'public', 'a pure function'),
+('frontdesk.phone_key(text)', 'public', 'a pure function'),
+('frontdesk.phone_spellings(text)', 'public', 'a pure function'),
 ('frontdesk.validate_json(jsonb,jsonb)', 'public', 'a pure function'),
 ('frontdesk.normalize_row()', 'nobody', 'trigger function: the verb that makes the trigger does it as the owner'),
 -- 10, event
@@ -210,6 +212,7 @@ values
 ('frontdesk.timer_trigger()', 'nobody', 'trigger function: the verb that makes the trigger does it as the owner'),
 -- 32, locale
 ('frontdesk.check_locale(text)', 'public', 'a pure function'),
+('frontdesk.vtimezone(text,timestamp with time zone,timestamp with time zone)', 'public', 'a pure function'),
 ('frontdesk.format_time(timestamp with time zone,text,text,text)', 'public', 'a pure function'),
 -- 50, scoring
 ('frontdesk.score_follower', 'nobody', 'written and read by verbs'),

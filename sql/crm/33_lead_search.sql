@@ -89,8 +89,8 @@ declare
   misspelt text;
   lexemes text;
 begin
-  if folded is null or octet_length(folded) < 2 then
-    raise exception using errcode = 'invalid_parameter_value', message = 'the term to look for is too short', hint = 'Give at least two characters.';
+  if folded is null then
+    raise exception using errcode = 'invalid_parameter_value', message = 'the term to look for is empty', hint = 'Give at least one character.';
   end if;
   if address is not null then
     return query

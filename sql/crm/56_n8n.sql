@@ -16,7 +16,7 @@ begin
 "in_negotiation": "En proceso de venta", "won": "Venta cerrada", "repeat": "Nueva Venta con el mismo cliente", "lost": "Descartado"}[data.stage] | default(data.stage) }},
 "created_at": {{ data.created_at }}
 {%- else -%}
-"id": {{ data.id }}, "cita_id": {{ data.id }}, "client_id": {{ data.contact_id | string }}, "nombre": {{ data.name }}, "email": {{ data.email }},
+"id": {{ data.id }}, "cita_id": {{ data.id }}, "client_id": {{ data.client_id }}, "nombre": {{ data.name }}, "email": {{ data.email }},
 "telefono": {{ data.phone }}, "servicio": {{ data.service }}, "resumen": {{ data.notes }}, "pais": {{ data.country }}, "empresa": {{ data.company }},
 "estado": {{ {"scheduled": "cita agendada", "confirmed": "cita confirmada", "rescheduled": "cita reagendada", "postponed": "cita pospuesta",
 "cancelled": "cita cancelada", "completed": "cita completada", "no_show": "no asistió"}[data.status] | default(data.status) }},

@@ -65,8 +65,10 @@ declare
   -- What the channel says counts; what the model says only where the channel says nothing.
   who jsonb := coalesce(context.client, arguments);
   email_address text := frontdesk.normalize_email(who->>'email', false);
+  -- One telephone may be stored in each of its spellings; 1111111111 is nobody's.
   numbers text[] := array(
-    select crm.phone_number(n, context.account_id, null, false) from unnest(array[who->>'phone', who->>'whatsapp']) n where n is not null);
+    select s from (values (who->>'phone', false), (who->>'whatsapp', true)) n (number, is_whatsapp)
+    cross join unnest(frontdesk.phone_spellings(crm.phone_number(n.number, context.account_id, null, false, n.is_whatsapp))) s where n.number is not null);
 begin
   return array(
     select c.id from crm.contacts c

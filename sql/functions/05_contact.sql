@@ -3,14 +3,25 @@
 create or replace function frontdesk.normalize_email(email text, strict boolean = true) returns text
 immutable parallel safe language c as 'MODULE_PATHNAME', 'normalize_email_wrapper';
 comment on function frontdesk.normalize_email(text, boolean) is
-  'the e-mail address in lower case, out of what people paste (spaces, mailto:, Ana <ana@example.com>); null for nothing. '
+  'the e-mail address in lower case, out of what people paste (spaces, mailto:, Ana <ana@example.com>); a domain in punycode is written in its letters, xn--kln-sna.de as köln.de. Null for nothing. '
   'What cannot be one is an error of SQLSTATE 22023 that says why; null where strict is false';
 
 create or replace function frontdesk.normalize_phone(phone text, country text = null, strict boolean = true) returns text
 immutable parallel safe language c as 'MODULE_PATHNAME', 'normalize_phone_wrapper';
 comment on function frontdesk.normalize_phone(text, text, boolean) is
-  'the telephone number as in E.164, +525512345678; country (ISO 3166-1, MX): of numbers written without a country code. Null for nothing. '
+  'the telephone number as in E.164, +525512345678, whatever stands around it: tel:, whatsapp:, brackets, the address of a chat; country (ISO 3166-1, MX): of numbers written without a country code. Null for nothing. '
   'A length that its country does not have is an error of SQLSTATE 22023 that says why; null where strict is false';
+
+create or replace function frontdesk.phone_key(phone text) returns text
+immutable strict parallel safe language c as 'MODULE_PATHNAME', 'phone_key_wrapper';
+comment on function frontdesk.phone_key(text) is
+  'what a telephone number as in E.164 is recognised by, the same for all spellings of one telephone: WhatsApp''s of Brazil without the ninth digit, of Argentina with a 9, those from before a plan changed. '
+  'Of a number without country code: its digits. Null for what people type where a form insists, 1111111111 or 123456789: it is nobody''s';
+
+create or replace function frontdesk.phone_spellings(phone text) returns text[]
+immutable strict parallel safe language c as 'MODULE_PATHNAME', 'phone_spellings_wrapper';
+comment on function frontdesk.phone_spellings(text) is
+  'all spellings as in E.164 under which this telephone may be stored, its phone_key() first; none of a number that is nobody''s';
 
 create or replace function frontdesk.normalize_handle(handle text, strict boolean = true) returns text
 immutable parallel safe language c as 'MODULE_PATHNAME', 'normalize_handle_wrapper';

@@ -67,8 +67,8 @@ begin
     {"name": "engagement", "points": 30, "value": "touches", "from": 1, "to": 10, "reason": "how often they wrote"}]$$);
   perform frontdesk.ship_score_model('default', 'completeness, intent and fit together',
     '{"hot": 60, "warm": 40, "lukewarm": 20, "cold": 0}', '{}', $$[
-    {"name": "completeness", "points": 0.2, "part": "completeness"},
-    {"name": "intent", "points": 0.5, "part": "intent"},
-    {"name": "fit", "points": 0.3, "part": "fit"}]$$);
+    {"name": "completeness", "points": 0.4, "part": "completeness"},
+    {"name": "intent", "points": 0.4, "part": "intent"},
+    {"name": "fit", "points": 0.2, "part": "fit"}]$$);
 end
 $do$;

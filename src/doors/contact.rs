@@ -18,6 +18,16 @@ fn normalize_phone(phone: Option<&str>, country: Option<&str>, strict: Option<bo
 }
 
 #[pg_extern(sql = false)]
+fn phone_key(phone: &str) -> Option<String> {
+    contact::phone_key(phone)
+}
+
+#[pg_extern(sql = false)]
+fn phone_spellings(phone: &str) -> Vec<String> {
+    contact::phone_spellings(phone)
+}
+
+#[pg_extern(sql = false)]
 fn normalize_handle(handle: Option<&str>, strict: Option<bool>) -> Option<String> {
     judged(contact::normalize_handle(handle?), strict)
 }

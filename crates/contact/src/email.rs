@@ -15,7 +15,19 @@ pub fn normalize_email(text: &str) -> Result<Option<String>, ContactError> {
     }
     let address = without_name(trimmed);
     check(address).map_err(|reason| ContactError::Email { value: shown(text), reason })?;
-    Ok(Some(address.to_lowercase()))
+    Ok(Some(one_spelling(&address.to_lowercase())))
+}
+
+/// `ana@xn--kln-sna.de` is `ana@köln.de`: what the DNS takes for one domain is one here (UTS 46).
+fn one_spelling(address: &str) -> String {
+    let Some((local, domain)) = address.rsplit_once('@') else { return address.to_owned() };
+    if domain.is_ascii() && !domain.contains("xn--") {
+        return address.to_owned();
+    }
+    match idna::domain_to_unicode(domain) {
+        (unicode, Ok(())) if check_domain(&unicode).is_ok() => format!("{local}@{unicode}"),
+        _ => address.to_owned(),
+    }
 }
 
 fn without_name(text: &str) -> &str {

@@ -1,15 +1,11 @@
-use std::borrow::Cow;
-
 use rlibphonenumber::{
     NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberFormat, Region, ValidationError,
 };
 
 use crate::ContactError;
 use crate::contact_error::shown;
-use crate::email::is_invisible;
-
-/// Longer than any number with all that people write around it.
-const LONGEST: usize = 100;
+use crate::phone_plan::{digits, in_todays_plan};
+use crate::phone_wrapping::{Wrapped, unwrap};
 
 /// A telephone number everybody can dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +17,7 @@ pub struct Phone {
 }
 
 /// A telephone number, as dialled within `country` (ISO 3166-1, any case) unless it has a country code. `None` for nothing.
+/// What stands around it does not matter: `tel:`, `whatsapp:`, the address of a chat, brackets, spaces.
 /// A number is right when its length is one that its country assigns (libphonenumber's "possible"): the ranges in use change
 /// faster than software is renewed, and a customer's number is too good to lose.
 pub fn normalize_phone(text: &str, country: Option<&str>) -> Result<Option<Phone>, ContactError> {
@@ -28,34 +25,103 @@ pub fn normalize_phone(text: &str, country: Option<&str>) -> Result<Option<Phone
         Some(country) => Some(region(country)?),
         None => None,
     };
-    let visible = visible(text);
-    if visible.is_empty() {
-        return Ok(None);
-    }
     let wrong = |reason| ContactError::Phone { value: shown(text), reason };
-    if visible.len() > LONGEST {
-        return Err(wrong("it is too long"));
-    }
-    let dialled = mexican(&visible, region);
-    let number = PHONE_NUMBER_UTIL.parse(dialled.as_ref(), region).map_err(|error| match error {
-        ParseError::InvalidCountryCode if region.is_none() && !visible.starts_with(['+', '＋']) => {
-            ContactError::PhoneWithoutCountry { value: shown(text) }
-        }
-        ParseError::InvalidCountryCode => wrong("no country has this code"),
-        ParseError::TooShortAfterIdd | ParseError::TooShortNsn => wrong("it has too few digits"),
-        ParseError::TooLongNsn => wrong("it has too many digits"),
-        ParseError::NotANumber(_) => wrong("it is not written as one"),
-    })?;
-    possible(&number).map_err(wrong)?;
-    Ok(Some(Phone {
-        number: PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned(),
-        extension: number.extension.clone().filter(|extension| !extension.is_empty()),
-    }))
+    let written = match unwrap(text).map_err(wrong)? {
+        Wrapped::Nothing => return Ok(None),
+        Wrapped::International(digits) => return international(&digits).map(Some).ok_or_else(|| without_country(text)),
+        Wrapped::Written(written) => written,
+    };
+    let number = match parse(&written, region) {
+        Ok(number) => number,
+        Err(error) => match in_other_words(&written, region) {
+            Some(number) => number,
+            None => {
+                return Err(match error {
+                    Unread::Country if region.is_none() && !written.starts_with('+') => without_country(text),
+                    Unread::Country => wrong("no country has this code"),
+                    Unread::Because(reason) => wrong(reason),
+                });
+            }
+        },
+    };
+    Ok(Some(phone(&number)))
 }
 
 /// Reads the numbering plans, which takes some milliseconds; else the first number does.
 pub fn preload() {
     std::sync::LazyLock::force(&PHONE_NUMBER_UTIL);
+}
+
+/// Whether a number in E.164 is one of those that its country assigns today.
+pub(crate) fn is_assigned(number: &str) -> bool {
+    parse(number, None).is_ok_and(|number| PHONE_NUMBER_UTIL.is_valid_number(&number))
+}
+
+/// How many of these digits are the country code; none is the beginning of another one.
+pub(crate) fn country_code(digits: &str) -> usize {
+    let is_code = |length: &usize| {
+        let code = digits.get(..*length).and_then(|code| code.parse().ok());
+        code.is_some_and(|code| PHONE_NUMBER_UTIL.get_region_for_country_code(code).is_some())
+    };
+    (1..=3).find(is_code).unwrap_or(0)
+}
+
+/// Digits that begin with a country code, but have no +. That they do so is believed of numbers that exist.
+fn international(digits: &str) -> Option<Phone> {
+    let number = format!("+{digits}");
+    let today = in_todays_plan(&number, is_assigned).unwrap_or(number);
+    is_assigned(&today).then(|| parse(&today, None).ok().map(|number| phone(&number))).flatten()
+}
+
+/// A number that is no longer, or never was, dialled as it is written.
+fn in_other_words(written: &str, region: Option<Region>) -> Option<PhoneNumber> {
+    if let Some(code) = region.and_then(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(region))
+        && !written.starts_with('+')
+    {
+        let digits = digits(written);
+        let code = code.to_string();
+        let national = digits.strip_prefix(&code).map(|_| format!("+{digits}"));
+        return [national, Some(format!("+{code}{digits}"))].into_iter().flatten().find_map(|number| renewed(&number));
+    }
+    if !written.starts_with('+') {
+        return None;
+    }
+    // The 0 that is dialled in place of the country code: +49 (0)30 123.
+    let without_zero = written.contains("(0)").then(|| written.replacen("(0)", "", 1));
+    without_zero.and_then(|number| parse(&number, None).ok()).or_else(|| renewed(&format!("+{}", digits(written))))
+}
+
+fn renewed(number: &str) -> Option<PhoneNumber> {
+    parse(&in_todays_plan(number, is_assigned)?, None).ok()
+}
+
+enum Unread {
+    Country,
+    Because(&'static str),
+}
+
+fn parse(text: &str, region: Option<Region>) -> Result<PhoneNumber, Unread> {
+    let number = PHONE_NUMBER_UTIL.parse(text, region).map_err(|error| match error {
+        ParseError::InvalidCountryCode => Unread::Country,
+        ParseError::TooShortAfterIdd | ParseError::TooShortNsn => Unread::Because("it has too few digits"),
+        ParseError::TooLongNsn => Unread::Because("it has too many digits"),
+        ParseError::NotANumber(_) => Unread::Because("it is not written as one"),
+    })?;
+    match PHONE_NUMBER_UTIL.is_possible_number_with_reason(&number) {
+        Ok(NumberLengthType::IsPossible) => Ok(number),
+        Ok(NumberLengthType::IsPossibleLocalOnly) => Err(Unread::Because("its area code is missing")),
+        Err(ValidationError::TooShort) => Err(Unread::Because("it has too few digits")),
+        Err(ValidationError::TooLong) => Err(Unread::Because("it has too many digits")),
+        Err(ValidationError::InvalidLength) => Err(Unread::Because("its country has no numbers of this length")),
+        Err(ValidationError::InvalidCountryCode) => Err(Unread::Country),
+    }
+}
+
+fn phone(number: &PhoneNumber) -> Phone {
+    Phone {
+        number: PHONE_NUMBER_UTIL.format(number, PhoneNumberFormat::E164).into_owned(),
+        extension: number.extension.clone().filter(|extension| !extension.is_empty()),
+    }
 }
 
 fn region(country: &str) -> Result<Region, ContactError> {
@@ -64,43 +130,6 @@ fn region(country: &str) -> Result<Region, ContactError> {
     PHONE_NUMBER_UTIL.get_country_code_for_region(region).map(|_| region).ok_or_else(unknown)
 }
 
-fn possible(number: &PhoneNumber) -> Result<(), &'static str> {
-    match PHONE_NUMBER_UTIL.is_possible_number_with_reason(number) {
-        Ok(NumberLengthType::IsPossible) => Ok(()),
-        Ok(NumberLengthType::IsPossibleLocalOnly) => Err("its area code is missing"),
-        Err(ValidationError::TooShort) => Err("it has too few digits"),
-        Err(ValidationError::TooLong) => Err("it has too many digits"),
-        Err(ValidationError::InvalidLength) => Err("its country has no numbers of this length"),
-        Err(ValidationError::InvalidCountryCode) => Err("no country has this code"),
-    }
-}
-
-/// Without the marks of direction that address books wrap numbers in, and without what else is not seen.
-fn visible(text: &str) -> Cow<'_, str> {
-    let trimmed = text.trim();
-    if !trimmed.chars().any(|c| c.is_control() || is_invisible(c)) {
-        return Cow::Borrowed(trimmed);
-    }
-    Cow::Owned(trimmed.chars().filter(|c| !is_invisible(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect())
-}
-
-/// Mexico dropped the 1 of mobile numbers and the prefixes 01, 044, 045 in 2019; WhatsApp and old address books keep them.
-fn mexican(text: &str, region: Option<Region>) -> Cow<'_, str> {
-    let of_mexico = region == Some(Region::MX);
-    if !text.starts_with("+52") && !of_mexico {
-        return Cow::Borrowed(text);
-    }
-    if text.chars().any(|c| !c.is_ascii_digit() && !" +-().".contains(c)) {
-        return Cow::Borrowed(text);
-    }
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let international = text.starts_with('+');
-    let national = match digits.len() {
-        13 if digits.starts_with("521") => &digits[3..],
-        12 if digits.starts_with("52") => &digits[2..],
-        13 if !international && (digits.starts_with("044") || digits.starts_with("045")) => &digits[3..],
-        12 if !international && digits.starts_with("01") => &digits[2..],
-        _ => return Cow::Borrowed(text),
-    };
-    Cow::Owned(format!("+52{national}"))
+fn without_country(text: &str) -> ContactError {
+    ContactError::PhoneWithoutCountry { value: shown(text) }
 }
