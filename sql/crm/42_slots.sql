@@ -47,7 +47,8 @@ begin
   return query
   with open as materialized (
     select h.resource_id, r.capacity, o as hours
-    from crm.open_hours(resources, "from", "to") h join crm.resources r on r.id = h.resource_id cross join unnest(h.hours) o),
+    -- With the day after, so that it is known of every opening whether it lasts longer than a day.
+    from crm.open_hours(resources, "from", "to" + interval '1 day') h join crm.resources r on r.id = h.resource_id cross join unnest(h.hours) o),
   -- A start is forbidden where the new appointment with its buffers would touch another with its own.
   busy as materialized (
     select b.resource_id, b.seat,
@@ -76,25 +77,45 @@ begin
   free as (
     select p.resource_id, lower(f) as first, upper(f) as last
     from possible p join seats s on s.resource_id = p.resource_id cross join unnest(p.starts - s.starts) f),
-  -- Steps are counted from the opening before.
+  -- Steps are counted from the opening before; where it is open for longer than a day, from each midnight there: no start may
+  -- depend on where the search begins.
   counted as (
-    select m.resource_id, m.first, m.last, max(m.opening) over (partition by m.resource_id order by m.at, m.last nulls first) as opening
+    select m.resource_id, m.first, m.last, max(m.opening) over before as opening, max(m.closing) over before as closing
     from (
-      select f.resource_id, f.first, f.last, f.first as at, null::timestamptz as opening from free f
-      union all select o.resource_id, null, null, lower(o.hours), lower(o.hours) from open o) m)
-  select distinct c.resource_id, s
-  from counted c cross join lateral generate_series(
-    c.opening + step * ceil(extract(epoch from c.first - c.opening) / extract(epoch from step))::float8, c.last, step) s
-  where c.first is not null;
+      select f.resource_id, f.first, f.last, f.first as at, null::timestamptz as opening, null::timestamptz as closing from free f
+      union all select o.resource_id, null, null, lower(o.hours), lower(o.hours), upper(o.hours) from open o) m
+    window before as (partition by m.resource_id order by m.at, m.last nulls first)),
+  pieces as (
+    select c.resource_id, c.first, c.last, c.opening from counted c
+    where c.first is not null and c.closing - c.opening <= interval '24 hours'
+    union all
+    select c.resource_id, greatest(c.first, d.midnight), least(c.last, d.next - interval '1 microsecond'), greatest(c.opening, d.midnight)
+    from counted c join crm.resources r on r.id = c.resource_id join crm.accounts a on a.id = r.account_id
+    cross join lateral (select coalesce(r.timezone, a.timezone)) z (zone)
+    cross join lateral (
+      select n at time zone z.zone, (n + interval '1 day') at time zone z.zone
+      from generate_series(date_trunc('day', c.first at time zone z.zone), c.last at time zone z.zone, interval '1 day') n) d (midnight, next)
+    where c.first is not null and c.closing - c.opening > interval '24 hours')
+  select distinct p.resource_id, s
+  from pieces p cross join lateral generate_series(
+    p.opening + step * ceil(extract(epoch from p.first - p.opening) / extract(epoch from step))::float8, p.last, step) s;
 end
 $$;
 comment on function crm.slot_starts(bigint[], interval, interval, interval, timestamptz, timestamptz, interval, bigint) is
   'internal: every start between two moments at which one of these resources has a seat and its hours are long enough';
 
+do $$
+begin
+  -- As it was in 0.1.0, without starts_at and ends_at.
+  if not exists (select from pg_proc p where p.pronamespace = 'crm'::regnamespace and p.proname = 'available_slots' and 'ends_at' = any (p.proargnames)) then
+    drop function if exists crm.available_slots(bigint, timestamptz, timestamptz, text, bigint, interval, interval, text, bigint);
+  end if;
+end
+$$;
 create or replace function crm.available_slots(
   service bigint, "from" timestamptz = null, "to" timestamptz = null, timezone text = null, resource bigint = null,
   step interval = '15 minutes', duration interval = null, locale text = null, ignoring bigint = null)
-returns table (slot tstzrange, resource_id bigint, resource_name text, local_start timestamp, local_text text)
+returns table (slot tstzrange, resource_id bigint, resource_name text, local_start timestamp, local_text text, starts_at timestamptz, ends_at timestamptz)
 stable language plpgsql rows 100 set search_path = pg_catalog, pg_temp as $$
 declare
   asked crm.services := crm.service(service);
@@ -127,14 +148,15 @@ begin
   end if;
   return query
     select tstzrange(s.starts_at, s.starts_at + length_of), r.id, r.name, s.starts_at at time zone zone,
-      case when available_slots.locale is not null then frontdesk.format_time(s.starts_at, zone, language) end
+      case when available_slots.locale is not null then frontdesk.format_time(s.starts_at, zone, language) end,
+      s.starts_at, s.starts_at + length_of
     from crm.slot_starts(crm.resources_of(asked, resource), length_of, asked.buffer_before, asked.buffer_after, earliest, latest, step, ignoring) s
     join crm.resources r on r.id = s.resource_id
     order by s.starts_at, r.id;
 end
 $$;
 comment on function crm.available_slots(bigint, timestamptz, timestamptz, text, bigint, interval, interval, text, bigint) is
-  'as free_slots(), one row for a slot and resource, with the start on the clocks of timezone, and with a locale in words of that language. ignoring: an appointment that is to be moved';
+  'as free_slots(), one row for a slot and resource: its range, and the same as starts_at and ends_at; the start on the clocks of timezone, and with a locale in words of that language. ignoring: an appointment that is to be moved';
 
 create or replace function crm.free_slots(
   service bigint, "from" timestamptz = null, "to" timestamptz = null, timezone text = null, resource bigint = null,
@@ -143,7 +165,8 @@ stable language sql rows 100 set search_path = pg_catalog, pg_temp as $$
   select distinct s.slot from crm.available_slots(service, "from", "to", timezone, resource, step) s order by 1
 $$;
 comment on function crm.free_slots(bigint, timestamptz, timestamptz, text, bigint, interval) is
-  'when a service can be had between two moments (default: the coming week), by this resource or by any: within business hours, with its buffers, counted in steps from each opening. '
+  'when a service can be had between two moments (default: the coming week), by this resource or by any: within business hours, with its buffers, counted in steps from each opening, '
+  'or from midnight where it is open day and night. available_slots() has start and end as columns. '
   'timezone: of the client, checked here, used by available_slots() for local times. At most 366 days';
 
 create or replace function crm.check_duration(duration interval) returns void

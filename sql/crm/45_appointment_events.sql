@@ -1,9 +1,20 @@
 -- Room 45, events of appointments: what the outside is told, once for each thing that happened.
 
+create or replace function crm.client_id(lead bigint, contact bigint) returns text
+stable language sql set search_path = pg_catalog, pg_temp as $$
+  select coalesce(
+    (select coalesce(l.client_reference, l.id::text) from crm.leads l where l.id = lead),
+    (select coalesce(l.client_reference, l.id::text) from crm.leads l where l.contact_id = contact order by l.id limit 1),
+    'contact-' || contact)
+$$;
+comment on function crm.client_id(bigint, bigint) is
+  'what a client is called in webhooks, the same in events of leads and of appointments: your number of them (client_reference), else that of their lead; contact-17 for one who never was a lead';
+
 create or replace function crm.appointment_payload(a crm.appointments) returns jsonb
 stable language sql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
   select jsonb_build_object(
     'id', a.id, 'account_id', a.account_id, 'status', a.status, 'contact_id', a.contact_id, 'lead_id', a.lead_id,
+    'client_id', crm.client_id(a.lead_id, a.contact_id),
     'name', c.name, 'email', c.email, 'phone', coalesce(c.phone, c.whatsapp), 'whatsapp', c.whatsapp, 'company', c.company, 'country', c.country,
     'service_id', a.service_id, 'service', s.name, 'resource_id', a.resource_id, 'resource', r.name,
     'starts_at', a.starts_at, 'ends_at', a.ends_at, 'duration_minutes', round(extract(epoch from a.ends_at - a.starts_at) / 60),
@@ -95,11 +106,14 @@ begin
     what := 'updated';
   end if;
   if tg_op = 'INSERT' then
-    perform crm.plan_reminders(new) where new.live;
-  elsif (new.live, new.starts_at, new.ends_at, new.service_id) is distinct from (old.live, old.starts_at, old.ends_at, old.service_id) then
+    perform crm.plan_reminders(new) where new.live and not crm.is_sample(new.account_id);
+  elsif (new.live, new.starts_at, new.ends_at, new.service_id) is distinct from (old.live, old.starts_at, old.ends_at, old.service_id)
+    and not crm.is_sample(new.account_id)
+  then
     perform crm.plan_reminders(new);
   end if;
-  perform frontdesk.emit('appointment.' || what, crm.appointment_payload(new) || more, new.id::text, new.account_id) where what is not null;
+  perform frontdesk.emit('appointment.' || what, crm.appointment_payload(new) || more, new.id::text, new.account_id)
+  where what is not null and not crm.is_sample(new.account_id);
   return null;
 end
 $$;

@@ -89,41 +89,71 @@ end
 $$;
 comment on function crm.ics_fold(text) is 'internal: a content line of RFC 5545, 3.1, folded';
 
+create or replace function crm.ics_person(property text, name text, address text) returns text
+immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
+  -- RFC 5545, 3.3.3 and 3.2: a parameter has neither quotes nor control characters, an address is a URI.
+  select property || coalesce(format(';CN="%s"', nullif(btrim(regexp_replace(name, '["[:cntrl:]]', '', 'g')), '')), '') || ':' || address
+$$;
+comment on function crm.ics_person(text, text, text) is 'internal: ORGANIZER or ATTENDEE of RFC 5545; null without an address';
+
+create or replace function crm.mail_uri(email text) returns text
+immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
+  select 'mailto:' || email where email ~ '^[^[:space:][:cntrl:]@"<>]+@[^[:space:][:cntrl:]@"<>]+$'
+$$;
+comment on function crm.mail_uri(text) is 'internal: an e-mail address as a URI; null for what is none';
+
+create or replace function crm.ics_time(property text, moment timestamptz, zone text) returns text
+stable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
+  select case when zone in ('UTC', 'Etc/UTC', 'GMT', 'Etc/GMT', 'Z', 'Zulu', 'Etc/Zulu')
+    then property || to_char(moment at time zone 'UTC', ':YYYYMMDD"T"HH24MISS"Z"')
+    else format('%s;TZID=%s%s', property, zone, to_char(moment at time zone zone, ':YYYYMMDD"T"HH24MISS')) end
+$$;
+comment on function crm.ics_time(text, timestamptz, text) is 'internal: DTSTART or DTEND of RFC 5545, on the clocks of a zone, or in UTC';
+
 create or replace function crm.appointment_ics(id bigint, method text = null) returns text
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   a crm.appointments := crm.appointment(id);
-  how text := upper(coalesce(method, case when a.status in ('cancelled', 'postponed') then 'CANCEL' else 'PUBLISH' end));
+  is_off boolean := a.status in ('cancelled', 'postponed');
+  how text := upper(coalesce(method, case when is_off then 'CANCEL' else 'PUBLISH' end));
   written text := 'YYYYMMDD"T"HH24MISS"Z"';
 begin
   if how not in ('PUBLISH', 'REQUEST', 'CANCEL') then
     raise exception using errcode = 'invalid_parameter_value', message = format('method "%s" is unknown', left(method, 100)), hint = 'PUBLISH, REQUEST or CANCEL.';
   end if;
+  -- Nobody is asked to come to what is called off (RFC 5546, 3.2.5).
+  how := case when how = 'REQUEST' and is_off then 'CANCEL' else how end;
   return (
     select string_agg(crm.ics_fold(l.line) || E'\r\n', '' order by l.n)
-    from crm.services s, crm.contacts c, crm.accounts b, unnest(array[
-      'BEGIN:VCALENDAR', 'VERSION:2.0', 'PRODID:-//pg_frontdesk//crm//EN', 'CALSCALE:GREGORIAN', 'METHOD:' || how, 'BEGIN:VEVENT',
+    from crm.services s, crm.contacts c, crm.accounts b, crm.resources r
+    left join crm.agents g on g.account_id = r.account_id and g.id = r.agent_id
+    cross join lateral (select coalesce(r.timezone, b.timezone)) z (zone)
+    cross join lateral unnest(array['BEGIN:VCALENDAR', 'VERSION:2.0', 'PRODID:-//pg_frontdesk//crm//EN', 'CALSCALE:GREGORIAN', 'METHOD:' || how]
+      || case when crm.ics_time('', a.starts_at, z.zone) not like '%Z' then frontdesk.vtimezone(z.zone, a.starts_at, a.ends_at) end || array[
+      'BEGIN:VEVENT',
       format('UID:appointment-%s@%s', a.id, a.account_id),
       'DTSTAMP:' || to_char(a.updated_at at time zone 'UTC', written),
       'CREATED:' || to_char(a.created_at at time zone 'UTC', written),
       'LAST-MODIFIED:' || to_char(a.updated_at at time zone 'UTC', written),
-      'DTSTART:' || to_char(a.starts_at at time zone 'UTC', written),
-      'DTEND:' || to_char(a.ends_at at time zone 'UTC', written),
+      crm.ics_time('DTSTART', a.starts_at, z.zone),
+      crm.ics_time('DTEND', a.ends_at, z.zone),
       'SEQUENCE:' || a.revision,
-      'STATUS:' || case when how = 'CANCEL' or a.status in ('cancelled', 'postponed') then 'CANCELLED'
+      'STATUS:' || case when how = 'CANCEL' or is_off then 'CANCELLED'
         when a.status in ('confirmed', 'completed', 'no_show') then 'CONFIRMED' else 'TENTATIVE' end,
       'SUMMARY:' || crm.ics_text(format('%s (%s)', s.name, b.name)),
       'DESCRIPTION:' || crm.ics_text(nullif(a.notes, '')),
       'LOCATION:' || crm.ics_text(coalesce(nullif(a.location, ''), a.meeting_link)),
       'URL:' || a.meeting_link,
-      case when how <> 'PUBLISH' and c.email is not null and coalesce(b.settings->>'email', '') ~ '^[^[:space:][:cntrl:]@]+@[^[:space:][:cntrl:]@]+$'
-        then 'ORGANIZER:mailto:' || (b.settings->>'email') end,
-      case when how <> 'PUBLISH' and c.email ~ '^[^[:space:][:cntrl:]@]+@[^[:space:][:cntrl:]@]+$'
-        then format('ATTENDEE;ROLE=REQ-PARTICIPANT;RSVP=TRUE;CN="%s":mailto:%s', regexp_replace(coalesce(c.name, c.email), '["[:cntrl:]]', '', 'g'), c.email) end,
+      -- Every method has an organizer (RFC 5546, 3.2); without an address it is at least told which business it is.
+      crm.ics_person('ORGANIZER', b.name, coalesce(crm.mail_uri(b.settings->>'email'), crm.mail_uri(g.settings->>'email'), 'urn:uuid:' || b.id)),
+      case when how <> 'PUBLISH' then crm.ics_person(
+        'ATTENDEE;ROLE=REQ-PARTICIPANT' || case how when 'REQUEST' then ';PARTSTAT=NEEDS-ACTION;RSVP=TRUE' else '' end,
+        coalesce(c.name, c.email, c.phone), coalesce(crm.mail_uri(c.email), 'tel:' || substring(coalesce(c.phone, c.whatsapp) from '^\+[0-9]+$'))) end,
       'END:VEVENT', 'END:VCALENDAR']) with ordinality l (line, n)
-    where s.id = a.service_id and c.id = a.contact_id and b.id = a.account_id and l.line is not null);
+    where s.id = a.service_id and c.id = a.contact_id and b.id = a.account_id and r.id = a.resource_id and l.line is not null);
 end
 $$;
 comment on function crm.appointment_ics(bigint, text) is
-  'the appointment as a calendar file (RFC 5545), for a mail or a download. method: PUBLISH, REQUEST (the client is asked; the account''s settings->>''email'' is the organizer) or CANCEL; '
-  'default PUBLISH, CANCEL for one that is cancelled. Its UID stays the same, and SEQUENCE grows, so a calendar that has it follows';
+  'the appointment as a calendar file (RFC 5545, 5546), for a mail or a download, on the clocks of its resource. method: PUBLISH, REQUEST (the client is asked) or CANCEL; '
+  'default PUBLISH, CANCEL for one that is cancelled or postponed, and CANCEL in place of REQUEST then. The organizer is the account''s settings->>''email'', else that of the resource''s agent, '
+  'else the account without an address. Its UID stays the same, and SEQUENCE grows, so a calendar that has it follows';

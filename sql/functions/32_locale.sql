@@ -9,3 +9,8 @@ comment on function frontdesk.format_time(timestamptz, text, text, text) is
 create or replace function frontdesk.check_locale(locale text) returns text
 immutable parallel safe language c as 'MODULE_PATHNAME', 'check_locale_wrapper';
 comment on function frontdesk.check_locale(text) is 'a language tag in its canonical spelling (pt_br is pt-BR), or an error';
+
+create or replace function frontdesk.vtimezone(timezone text, "from" timestamptz, "until" timestamptz) returns text[]
+stable strict parallel safe language c as 'MODULE_PATHNAME', 'vtimezone_wrapper';
+comment on function frontdesk.vtimezone(text, timestamptz, timestamptz) is
+  'the component VTIMEZONE of a calendar file (RFC 5545), line by line: how the clocks of a zone stand between two moments, and when they change next';

@@ -22,6 +22,13 @@ fn format_time(
     Some(text.unwrap_or_else(|error| invalid(error.to_string(), Some(error.hint().into()))))
 }
 
+/// Null beyond the years that the calendar has.
+#[pg_extern(sql = false)]
+fn vtimezone(timezone: &str, from: TimestampWithTimeZone, until: TimestampWithTimeZone) -> Option<Vec<String>> {
+    let zone = find_zone(timezone);
+    Some(locale::vtimezone(timezone, &zone, moment(i64::from(from))?, moment(i64::from(until))?))
+}
+
 #[pg_extern(sql = false)]
 fn check_locale(tag: Option<&str>) -> String {
     locale::canonical(tag.unwrap_or_default())

@@ -3,6 +3,7 @@
 
 mod locale_error;
 mod style;
+mod vtimezone;
 
 use icu_calendar::Gregorian;
 use icu_datetime::fieldsets::{T, YMD, YMDE};
@@ -14,6 +15,7 @@ use jiff::tz::TimeZone;
 
 pub use locale_error::LocaleError;
 pub use style::Style;
+pub use vtimezone::vtimezone;
 
 /// The moment on the clocks of `zone`, in the language of `tag` (BCP 47; one that CLDR does not know reads as its root).
 /// The calendar is the Gregorian one everywhere: an appointment is not to be read in two.

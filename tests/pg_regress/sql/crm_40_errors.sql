@@ -137,7 +137,7 @@ select record->>'name' as name, record->>'service' as service, record->>'locatio
 from frontdesk.event where type = 'appointment.created' order by id desc limit 4;
 select max(octet_length(line)) as octets, count(*) filter (where line ~ '\r|\n') as bare, count(*) filter (where line like 'BEGIN:VEVENT%') as events, count(*) as lines
 from crm.appointments a cross join crm.appointment_ics(a.id) i cross join string_to_table(i, E'\r\n') line where a.notes is not null;
-select string_agg(regexp_replace(line, '^(DTSTAMP|CREATED|LAST-MODIFIED|UID):.*', '\1'), E'\n' order by n)
+select string_agg(regexp_replace(line, '^(DTSTAMP|CREATED|LAST-MODIFIED|UID|ORGANIZER.*:urn:uuid):.*', '\1'), E'\n' order by n)
 from (select max(id) id from crm.appointments) a cross join crm.appointment_ics(a.id, 'request') i cross join string_to_table(i, E'\r\n') with ordinality l (line, n);
 -- Unfolded and unescaped it is what was written.
 select replace(replace(replace(replace(replace(l.line, '\\', chr(1)), '\n', E'\n'), '\,', ','), '\;', ';'), chr(1), '\') = 'DESCRIPTION:' || replace(a.notes, E'\r', '') as same

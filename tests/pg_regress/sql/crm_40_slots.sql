@@ -134,3 +134,22 @@ insert into crm.services (account_id, name, duration) values (:'account', 'x', '
 insert into crm.services (account_id, name, duration) values (:'account', 'x', '-1 hour');
 insert into crm.services (account_id, name, meeting_link) values (:'account', 'x', 'javascript:alert(1)');
 insert into crm.services (account_id, name) values (:'account', E'two\nlines');
+
+-- Starts do not depend on where the search begins: not with steps that do not divide an hour, not where it is open day and night.
+insert into crm.resources (account_id, name, timezone) values (:'account', 'Hotline', 'America/St_Johns') returning id as hotline \gset
+insert into crm.business_hours (account_id, resource_id, weekday, opens, closes) select :'account', :hotline, d, '00:00', '24:00' from generate_series(1, 7) d;
+insert into crm.services (account_id, name, duration) values (:'account', 'Call', '50 minutes') returning id as call \gset
+insert into crm.service_resources (account_id, service_id, resource_id) values (:'account', :call, :hotline);
+create function starts(service bigint, day timestamptz, step interval) returns timestamptz[] language sql as $$
+  select array(select s.starts_at from crm.available_slots(service, day, day + interval '3 days', step => step) s order by 1)
+$$;
+with searches as (
+  select step, shift, array(
+    select t from unnest(starts(:call, timestamptz '2060-03-16 00:00Z' + shift, step)) t where t between '2060-03-17 12:00Z' and '2060-03-18 12:00Z') as found
+  from unnest('{50 minutes,7 minutes,45 minutes,1 day,13:37}'::interval[]) step, unnest('{0,00:01,05:13,17:00,1 day}'::interval[]) shift)
+select step, count(distinct found) as answers, min(cardinality(found)) as starts from searches group by step order by step;
+select starts_at at time zone 'America/St_Johns' as starts, ends_at - starts_at as long, slot = tstzrange(starts_at, ends_at) as same
+from crm.available_slots(:call, '2060-03-17 01:00Z', '2060-03-17 04:30Z', step => '50 minutes') s;
+-- A night that goes over midnight is counted from its opening, in one go.
+insert into crm.service_resources (account_id, service_id, resource_id) values (:'account', :service, :owl) on conflict do nothing;
+select starts_at at time zone 'Europe/Madrid' from crm.available_slots(:service, '2060-03-20 22:40Z', '2060-03-21 01:00Z', resource => :owl, step => '50 minutes') s;
