@@ -9,9 +9,9 @@ const LEADS: &str = "
 const RULE: &str =
     "update frontdesk.score_rule set points = points - 1 where model = 'completeness' and name = 'email'";
 
-/// 0.2 of what the rule gives now.
+/// 0.4 of what the rule gives now.
 fn right(database: &Database) -> i64 {
-    database.count("crm.leads where score = 0.2 * (select points from frontdesk.score_rule where model = 'completeness' and name = 'email')")
+    database.count("crm.leads where score = 0.4 * (select points from frontdesk.score_rule where model = 'completeness' and name = 'email')")
 }
 
 #[test]

@@ -64,7 +64,7 @@ select upsert('{"name": "Gael", "email": "gael@example.com", "phone": "+52551234
 select lead_id, merged, matched_by, also_matched from crm.lead_touches order by id;
 select lead_id, other_lead_id, name, other_name, email, other_email, phone = other_phone as same_phone from crm.possible_duplicates order by 1, 2;
 -- In the address book the number belongs to whoever had it first.
-select count(crm.contact_of_lead(id)) from crm.leads;
+select count(crm.contact_of_lead(l.id)) from (select id from crm.leads order by id offset 0) l;
 select name, email, phone from crm.contacts order by id;
 -- A number without an address is the newest lead's who has it; an address alone decides, whatever the number says.
 select upsert('{"phone": "+525512345601"}');
@@ -104,7 +104,6 @@ insert into crm.accounts (name) values ('Bare') returning id as bare \gset
 delete from crm.lead_stages where account_id = :'bare';
 delete from crm.document_categories where account_id = :'bare';
 select crm.train_score_model('chance', 'contacted', '{won}', '{lost}', :'bare');
-insert into crm.leads (account_id, name) values (:'bare', 'Ana');
 insert into crm.documents (account_id, content, category) values (:'bare', 'Text', 'none');
 
 -- A search of one letter, as somebody types.

@@ -151,5 +151,6 @@ select step, count(distinct found) as answers, min(cardinality(found)) as starts
 select starts_at at time zone 'America/St_Johns' as starts, ends_at - starts_at as long, slot = tstzrange(starts_at, ends_at) as same
 from crm.available_slots(:call, '2060-03-17 01:00Z', '2060-03-17 04:30Z', step => '50 minutes') s;
 -- A night that goes over midnight is counted from its opening, in one go.
+update crm.resources set active = true where id = :owl;
 insert into crm.service_resources (account_id, service_id, resource_id) values (:'account', :service, :owl) on conflict do nothing;
 select starts_at at time zone 'Europe/Madrid' from crm.available_slots(:service, '2060-03-20 22:40Z', '2060-03-21 01:00Z', resource => :owl, step => '50 minutes') s;
