@@ -27,9 +27,9 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
     -- What the verbs above, the triggers of the tables and their indexes call, with the rights of who writes. None of them knows more
     -- than row level security lets that role see, takes SQL, or writes what the role could not write itself.
     'phone_extension', 'enter_stage', 'lead_keys', 'know_lead', 'same_leads', 'known_timezone', 'read_lead',
-    'add_lead', 'fill_gaps', 'upsert_account', 'same_contact', 'lead_words', 'lead_document', 'check_text',
+    'add_lead', 'fill_gaps', 'upsert_account', 'same_contact', 'phones_of', 'own_phone', 'client_id', 'lead_words', 'lead_document', 'check_text',
     'check_transition', 'resources_of', 'slot_starts', 'check_duration', 'next_slots', 'raise_taken',
-    'check_penalty', 'check_time', 'take_seat', 'appointment_defaults', 'change_status', 'ics_text', 'ics_fold',
+    'check_penalty', 'check_time', 'take_seat', 'appointment_defaults', 'change_status', 'ics_text', 'ics_fold', 'ics_person', 'ics_time', 'mail_uri',
     'tool_parameters', 'tools_of', 'tool_error', 'tool_failure', 'tool_moment', 'tool_timezone', 'tool_service',
     'tool_resource', 'tool_contacts', 'tool_appointment', 'tool_result', 'tool_find_slots', 'tool_lead',
     'tool_upsert_lead', 'tool_book_appointment', 'tool_reschedule_appointment', 'tool_cancel_appointment',
@@ -52,7 +52,7 @@ immutable language sql set search_path = pg_catalog, pg_temp as $$
     ('select', array['installation', 'member_roles', 'account_members', 'lead_status_history', 'lead_score_history',
       'appointment_statuses', 'appointment_transitions', 'appointment_status_history', 'appointment_attendance', 'appointment_reminders',
       'reminder_kinds', 'meta_endpoints', 'meta_outcomes', 'meta_events', 'tools', 'tool_errors', 'document_sources', 'document_imports',
-      'leads_high_priority', 'leads_untouched', 'pipeline', 'upcoming_appointments', 'agenda', 'active_penalties'])) t
+      'leads_high_priority', 'leads_untouched', 'pipeline', 'possible_duplicates', 'upcoming_appointments', 'agenda', 'active_penalties'])) t
 $$;
 comment on function crm.application_tables() is 'the tables and views that an application''s role may work with, and how; row level security says which rows';
 
