@@ -11,6 +11,8 @@ begin
   loop
     execute format('revoke all on table %s from %s cascade', relation, grantee);
   end loop;
+  -- Without a policy, so that pg_write_all_data does not write it either.
+  execute format('alter table %s enable row level security', relation);
 end
 $$;
 comment on function frontdesk_internal.revoke_from_others(regclass) is 'internal: this relation is for its owner alone';

@@ -42,6 +42,14 @@ begin
       execute format('revoke all on %s %s from %s cascade', o.kind, o.name, grantee);
     end loop;
   end loop;
+  -- Who may write all data of a database by a role of PostgreSQL's could otherwise become whoever a job runs as. Without a
+  -- policy the rows are there for the owner alone.
+  for o in
+    select g.name from frontdesk_internal.granted g join pg_class c on c.oid = g.id
+    where g.class = 'pg_class'::regclass and g.who = 'nobody' and c.relkind in ('r', 'p') and not c.relrowsecurity
+  loop
+    execute format('alter table %s enable row level security', o.name);
+  end loop;
   for o in
     select n.nspname, a.grantee from pg_namespace n, aclexplode(n.nspacl) a
     where n.nspname in ('frontdesk', 'frontdesk_internal') and a.grantee <> n.nspowner

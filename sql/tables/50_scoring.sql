@@ -72,7 +72,3 @@ select pg_catalog.pg_extension_config_dump('frontdesk.score_model', 'where not s
 select pg_catalog.pg_extension_config_dump('frontdesk.score_rule',
   'where (tenant, model) in (select m.tenant, m.name from frontdesk.score_model m where not m.shipped)');
 select pg_catalog.pg_extension_config_dump('frontdesk.score_follower', '');
-
--- Everybody's own, as jobs are.
-alter table frontdesk.score_follower enable row level security;
-create policy own on frontdesk.score_follower using (exists (select from frontdesk.job j where j.id = job_id));

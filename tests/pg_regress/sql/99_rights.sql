@@ -210,6 +210,49 @@ select frontdesk.remove_endpoint('app');
 drop owned by regress_nobody, regress_owner, regress_app;
 drop role regress_nobody, regress_owner, regress_app;
 
+-- Who may read and write all data, by roles of PostgreSQL's own, sees no secret and cannot make a job that runs as somebody else.
+
+create role regress_data in role pg_read_all_data, pg_write_all_data;
+create table tables_of_nobody as
+select c.oid::regclass as relation, c.relrowsecurity from frontdesk_internal.granted g join pg_class c on c.oid = g.id
+where g.class = 'pg_class'::regclass and g.who = 'nobody' and c.relkind in ('r', 'p');
+select 'without row level security: ' || relation from tables_of_nobody where not relrowsecurity order by 1;
+set client_min_messages = error;
+select frontdesk.add_endpoint('app', 'https://hooks.example.com/', secret => 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw') is not null;
+reset client_min_messages;
+select frontdesk.schedule('nightly', '@daily', 'select 1') > 0;
+set role regress_data;
+do $$
+declare
+  r regclass;
+  n bigint;
+begin
+  for r in select relation from public.tables_of_nobody order by 1 loop
+    execute format('select count(*) from %s', r) into n;
+    insert into public.attempts select r::text, n || ' rows read by pg_read_all_data' where n > 0;
+    execute format('delete from %s', r);
+    get diagnostics n = row_count;
+    insert into public.attempts select r::text, n || ' rows deleted by pg_write_all_data' where n > 0;
+    begin
+      execute format('insert into %s default values', r);
+      insert into public.attempts values (r::text, 'written by pg_write_all_data');
+    exception when others then
+      null;
+    end;
+  end loop;
+end
+$$;
+update frontdesk.job set command = 'alter role regress_data superuser';
+insert into frontdesk.endpoint_secret (endpoint_id, secret) values (1, '');
+\echo :SQLSTATE
+reset role;
+select what, outcome from attempts where outcome like '%_all_data' order by 1;
+select command from frontdesk.job;
+select frontdesk.remove_endpoint('app');
+drop table tables_of_nobody;
+drop owned by regress_data;
+drop role regress_data;
+
 -- Default privileges of who installs do not reach the extension, nor the partitions that are made later.
 
 drop extension pg_frontdesk;
