@@ -100,8 +100,61 @@ pub fn enter_database(database: pg_sys::Oid, at_exit: fn(pg_sys::Oid)) {
     unsafe {
         pg_sys::before_shmem_exit(Some(leave_database), pg_sys::Datum::from(0_usize));
         pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0);
+        set_own_settings();
         pg_sys::pgstat_report_appname(c"frontdesk engine".as_ptr());
         pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_IDLE, std::ptr::null());
+    }
+}
+
+/// What a database or a role may have set, and the engine works with values of its own of.
+const OWN_SETTINGS: [(&CStr, &CStr); 32] = [
+    (c"role", c"none"),
+    (c"search_path", c"pg_catalog"),
+    (c"default_transaction_read_only", c"off"),
+    (c"default_transaction_isolation", c"read committed"),
+    (c"default_transaction_deferrable", c"off"),
+    (c"statement_timeout", c"0"),
+    (c"lock_timeout", c"0"),
+    (c"transaction_timeout", c"0"),
+    (c"idle_in_transaction_session_timeout", c"0"),
+    (c"idle_session_timeout", c"0"),
+    (c"session_replication_role", c"origin"),
+    (c"event_triggers", c"off"),
+    (c"row_security", c"on"),
+    (c"datestyle", c"ISO, MDY"),
+    (c"intervalstyle", c"postgres"),
+    (c"timezone", c"UTC"),
+    (c"bytea_output", c"hex"),
+    (c"extra_float_digits", c"1"),
+    (c"client_encoding", c"UTF8"),
+    (c"standard_conforming_strings", c"on"),
+    (c"quote_all_identifiers", c"off"),
+    (c"check_function_bodies", c"on"),
+    (c"array_nulls", c"on"),
+    (c"transform_null_equals", c"off"),
+    (c"default_table_access_method", c"heap"),
+    (c"default_tablespace", c""),
+    (c"temp_tablespaces", c""),
+    (c"default_toast_compression", c"pglz"),
+    (c"plpgsql.extra_errors", c"none"),
+    (c"plpgsql.extra_warnings", c"none"),
+    (c"plpgsql.variable_conflict", c"error"),
+    (c"frontdesk.user_id", c""),
+];
+
+/// # Safety
+/// Right after a worker has connected, outside any transaction.
+unsafe fn set_own_settings() {
+    for (name, value) in OWN_SETTINGS {
+        // SAFETY: C strings; no value of these is looked up in a catalog.
+        unsafe {
+            pg_sys::SetConfigOption(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_SUSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+            );
+        }
     }
 }
 

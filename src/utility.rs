@@ -1,12 +1,10 @@
 //! Commands of which the engine must hear: those that want its database for themselves, DROP EXTENSION, COMMIT PREPARED.
 
-use std::ffi::CStr;
 use std::sync::atomic::{AtomicPtr, Ordering::SeqCst};
-use std::time::{Duration, Instant};
 
 use pgrx::prelude::*;
 
-use crate::{launcher, log, shmem, wake};
+use crate::{dropping, exclusive, log, wake};
 
 static PREVIOUS: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
@@ -72,7 +70,7 @@ unsafe extern "C-unwind" fn process_utility(
 ) {
     // SAFETY: the arguments are PostgreSQL's own and passed on unchanged.
     unsafe {
-        match listen((*statement).utilityStmt) {
+        match listen((*statement).utilityStmt, context) {
             Command::Other => {
                 next()(statement, query, read_only, context, params, environment, receiver, completion);
             }
@@ -106,13 +104,17 @@ unsafe extern "C-unwind" fn attend(
         })
     };
     match command {
-        Command::WantsDatabase(database) => {
-            send_away(database);
-            PgTryBuilder::new(std::panic::AssertUnwindSafe(run)).finally(move || call_back(database)).execute();
-        }
+        Command::WantsDatabase(database) => exclusive::without_engine(database, run),
         _ => {
+            let there = dropping::is_installed();
+            // SAFETY: a command of this kind, as listen() found.
+            if unsafe { dropping::is_ours(&*(*statement).utilityStmt.cast()) } {
+                dropping::lock_all();
+            }
             run();
-            wake::reboot_at_commit();
+            if there && !dropping::is_installed() {
+                wake::reboot_at_commit();
+            }
         }
     }
 }
@@ -128,30 +130,20 @@ enum Command {
 
 /// What the command is to us. Guarded, because looking into it may raise.
 #[pg_guard]
-unsafe extern "C-unwind" fn listen(command: *mut pg_sys::Node) -> Command {
+unsafe extern "C-unwind" fn listen(
+    command: *mut pg_sys::Node,
+    context: pg_sys::ProcessUtilityContext::Type,
+) -> Command {
     // It may change a table of the log, which must not be open then.
     log::close();
     // SAFETY: a parsed command.
-    unsafe { heard(command) }.unwrap_or(Command::Other)
+    unsafe { heard(command, context) }.unwrap_or(Command::Other)
 }
 
-unsafe fn heard(command: *mut pg_sys::Node) -> Option<Command> {
+unsafe fn heard(command: *mut pg_sys::Node, context: pg_sys::ProcessUtilityContext::Type) -> Option<Command> {
     // SAFETY: a node's tag says its type.
     unsafe {
         match (*command).type_ {
-            pg_sys::NodeTag::T_DropdbStmt => database((*command.cast::<pg_sys::DropdbStmt>()).dbname),
-            pg_sys::NodeTag::T_AlterDatabaseStmt => database((*command.cast::<pg_sys::AlterDatabaseStmt>()).dbname),
-            pg_sys::NodeTag::T_RenameStmt => {
-                let rename = &*command.cast::<pg_sys::RenameStmt>();
-                (rename.renameType == pg_sys::ObjectType::OBJECT_DATABASE).then(|| database(rename.subname)).flatten()
-            }
-            pg_sys::NodeTag::T_CreatedbStmt => {
-                let options = (*command.cast::<pg_sys::CreatedbStmt>()).options.as_ref()?;
-                let template = (0..options.length as usize)
-                    .map(|at| (*options.elements.add(at)).ptr_value.cast::<pg_sys::DefElem>())
-                    .find(|option| CStr::from_ptr((**option).defname) == c"template")?;
-                database(pg_sys::defGetString(template))
-            }
             pg_sys::NodeTag::T_TransactionStmt => {
                 let kind = (*command.cast::<pg_sys::TransactionStmt>()).kind;
                 (kind == pg_sys::TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED).then_some(Command::CommitPrepared)
@@ -160,42 +152,16 @@ unsafe fn heard(command: *mut pg_sys::Node) -> Option<Command> {
                 let drop = &*command.cast::<pg_sys::DropStmt>();
                 (drop.removeType == pg_sys::ObjectType::OBJECT_EXTENSION).then_some(Command::DropsExtension)
             }
+            pg_sys::NodeTag::T_DropdbStmt
+            | pg_sys::NodeTag::T_AlterDatabaseStmt
+            | pg_sys::NodeTag::T_RenameStmt
+            | pg_sys::NodeTag::T_CreatedbStmt => {
+                // Elsewhere such a command on a database is refused.
+                let alone =
+                    context == pg_sys::ProcessUtilityContext::PROCESS_UTILITY_TOPLEVEL && !pg_sys::IsTransactionBlock();
+                alone.then(|| exclusive::wanted(command)).flatten().map(Command::WantsDatabase)
+            }
             _ => None,
         }
-    }
-}
-
-/// A database other than this one, with an engine in it.
-unsafe fn database(name: *const std::ffi::c_char) -> Option<Command> {
-    if name.is_null() {
-        return None;
-    }
-    // SAFETY: a C string; a missing database is InvalidOid, which the command itself reports.
-    let oid = unsafe { pg_sys::get_database_oid(name, true) };
-    let here = shmem::shared().slots.iter().any(|slot| oid.to_u32() != 0 && slot.database.load(SeqCst) == oid.to_u32());
-    here.then_some(Command::WantsDatabase(oid))
-}
-
-/// Ends the engine of the database and waits until it is gone. It stops in the middle of nothing: what is in flight is sent again.
-fn send_away(database: pg_sys::Oid) {
-    let Some(slot) = shmem::slot(database) else { return };
-    slot.wanted.store(shmem::UNWANTED, SeqCst);
-    let end = Instant::now() + Duration::from_secs(5);
-    while let Some(pid) = slot.engine.pid() {
-        // SAFETY: the pid is that of our own engine, as it says in shared memory.
-        unsafe { libc::kill(pid, libc::SIGTERM) };
-        if Instant::now() > end {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-        check_for_interrupts!();
-    }
-}
-
-/// The command is over: where the database still is, so is its engine.
-fn call_back(database: pg_sys::Oid) {
-    if let Some(slot) = shmem::slot(database) {
-        slot.wanted.store(shmem::WANTED, SeqCst);
-        launcher::call();
     }
 }

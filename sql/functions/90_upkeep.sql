@@ -17,6 +17,38 @@ end
 $$;
 comment on function frontdesk_internal.revoke_from_others(regclass) is 'internal: this relation is for its owner alone';
 
+create or replace function frontdesk_internal.dropped_relations() returns oid[]
+stable language sql set search_path = pg_catalog, pg_temp as $$
+  select array_agg(distinct l.oid order by l.oid) from (
+    select c.oid from pg_extension x join pg_depend d on d.refclassid = 'pg_extension'::regclass and d.refobjid = x.oid and d.deptype = 'e'
+    join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid and c.relkind in ('r', 'p')
+    where x.extname = 'pg_frontdesk'
+    union all
+    select t.tgrelid from pg_extension x join pg_depend d on d.refclassid = 'pg_extension'::regclass and d.refobjid = x.oid and d.deptype = 'e'
+    join pg_trigger t on d.classid = 'pg_proc'::regclass and t.tgfoid = d.objid
+    where x.extname = 'pg_frontdesk') l
+$$;
+comment on function frontdesk_internal.dropped_relations() is 'internal: what DROP EXTENSION locks: the tables of the extension, and those with triggers of it';
+
+create or replace function frontdesk_internal.give_identity() returns void
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  r regclass;
+begin
+  for r in
+    select c.oid from pg_depend d join pg_extension x on x.oid = d.refobjid and x.extname = 'pg_frontdesk'
+    join pg_class c on c.oid = d.objid
+    where d.refclassid = 'pg_extension'::regclass and d.deptype = 'e' and d.classid = 'pg_class'::regclass
+      and c.relkind in ('r', 'p') and c.relpersistence = 'p' and c.relreplident = 'd'
+      and not exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)
+  loop
+    execute format('alter table %s replica identity full', r);
+  end loop;
+end
+$$;
+comment on function frontdesk_internal.give_identity() is
+  'internal: a table without a primary key has its whole rows as replica identity: where all tables are published, its rows can be changed and deleted all the same';
+
 create or replace function frontdesk.make_partition(parent text, day date) returns boolean
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
@@ -33,6 +65,7 @@ begin
   if not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = ('frontdesk.' || partition)::regclass and deptype = 'e') then
     execute format('alter extension pg_frontdesk add table frontdesk.%I', partition);
   end if;
+  execute format('alter table frontdesk.%I replica identity full', partition);
   return true;
 exception when check_violation then
   -- The default partition has rows of that day already: they stay there.
@@ -44,7 +77,7 @@ comment on function frontdesk.make_partition(text, date) is 'internal: the parti
 create or replace function frontdesk.expired_partitions(parent text, keep interval) returns setof name
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
-  where i.inhparent = ('frontdesk.' || parent)::regclass and c.relname ~ '_\d{8}$'
+  where i.inhparent = ('frontdesk.' || parent)::regclass and c.relname ~ E'_\\d{8}$'
     and (to_date(right(c.relname, 8), 'YYYYMMDD') + 1)::timestamp at time zone 'UTC' <= frontdesk.now() - keep
   order by c.relname
 $$;
@@ -141,5 +174,6 @@ do $$
 begin
   perform frontdesk.make_partition(p, (pg_catalog.now() at time zone 'UTC')::date + d)
   from unnest('{event,attempt_success,attempt_failure,job_run_success,job_run_failure}'::text[]) p, generate_series(0, 7) d;
+  perform frontdesk_internal.give_identity();
 end
 $$;
