@@ -9,6 +9,7 @@ mod fetch;
 mod knowledge;
 mod locale;
 mod matching;
+mod role;
 mod schedule;
 mod schema;
 mod scoring;

@@ -51,6 +51,10 @@ pub unsafe extern "C-unwind" fn frontdesk_job_main(argument: pg_sys::Datum) {
     launcher::handle_signals();
     let Some(channel) = Channel::attach(argument.value() as u32) else { return };
     CHANNEL.store(channel.address(), SeqCst);
+    if channel.owner() == 0 {
+        // Connected as nobody in particular it would be a superuser.
+        return;
+    }
     // SAFETY: once, at the start of a worker. The owner may have no right to log in, which is no reason not to work for it.
     // What ends the process from here on is kept by the hook.
     unsafe {

@@ -83,7 +83,8 @@ comment on function frontdesk.set_state(text, text) is 'internal: what the engin
 
 create or replace function frontdesk.is_clone() returns boolean
 stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select i.system_identifier <> s.system_identifier or i.database_oid <> d.oid
+  -- With a second row the data of a dump came in: whose they are is not known before adopt(), so nothing is sent.
+  select count(*) <> 1 or bool_or(i.system_identifier <> s.system_identifier or i.database_oid <> d.oid)
   from frontdesk.installation i, pg_control_system() s, pg_database d
   where d.datname = current_database()
 $$;
@@ -100,7 +101,7 @@ begin
       message = 'the engine works on a primary only',
       hint = 'After a promotion it starts by itself.';
   end if;
-  select * into i from frontdesk.installation;
+  select * into i from frontdesk.installation n order by n.installed_at limit 1;
   if i.state = 'stopped' then
     perform frontdesk.set_state('running', null);
   end if;
@@ -151,32 +152,49 @@ language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_te
 declare
   was_clone boolean := frontdesk.is_clone();
   result uuid;
+  continues boolean;
 begin
+  -- Of two rows the older came with a dump; the other was made by CREATE EXTENSION before its data were loaded.
+  select i.id into result from frontdesk.installation i order by i.installed_at, i.id limit 1;
+  -- pg_upgrade, and a database made from a template, bring the log along, and its transaction ids mean what they meant.
+  continues := not new_identity and exists (select from frontdesk.log_owner l where l.installation = result);
+  update frontdesk.installation i set config_version = n.version + 1
+  from (select max(m.config_version) as version from frontdesk.installation m) n where i.id = result;
+  delete from frontdesk.installation i where i.id <> result;
   update frontdesk.installation i
   set system_identifier = s.system_identifier,
       database_oid = d.oid,
       id = case when was_clone and new_identity then gen_random_uuid() else i.id end,
-      state = 'running', state_reason = null, state_changed_at = clock_timestamp(),
-      config_version = i.config_version + 1
+      state = 'running', state_reason = null, state_changed_at = clock_timestamp()
   from pg_control_system() s, pg_database d
   where d.datname = current_database()
   returning i.id into result;
-  -- Transaction ids of another cluster mean nothing here: what was committed until now is the past.
-  if was_clone then
+  if was_clone and continues then
+    update frontdesk.timer_rule r set filled_in = frontdesk.timer_home() where r.filled_in is not null;
+    perform frontdesk.timer_set(clock_timestamp()), frontdesk.jobs_changed();
+  elsif was_clone then
+    -- Transaction ids of another cluster mean nothing here: what was committed until now is the past.
     update frontdesk.endpoint set created_snapshot = pg_current_snapshot();
     delete from frontdesk.cursor;
     insert into frontdesk.cursor (endpoint_id, last_snapshot, xid, event_id, since)
     values (0, pg_current_snapshot(), '0', 0, '-infinity');
+    delete from frontdesk.log_owner;
+    insert into frontdesk.log_owner (installation) values (result);
     -- And what was due until now is the original's.
     update frontdesk.timer_rule set filled_in = null;
     perform frontdesk.timer_set(clock_timestamp()), frontdesk.jobs_changed();
   end if;
+  update frontdesk.endpoint e set home = result,
+    created_snapshot = case when was_clone and continues then e.created_snapshot else pg_current_snapshot() end
+  where e.home is distinct from result;
+  update frontdesk.job j set home = result, planned_from = case when was_clone and continues then j.planned_from else frontdesk.now() end
+  where j.home is distinct from result or was_clone;
   perform frontdesk.wake(reboot => true);
   return result;
 end
 $$;
 comment on function frontdesk.adopt(boolean) is
-  'make this copy of a database work on its own: deliver what is committed from now on, under a new identity (webhook-ids differ from the original''s) unless new_identity is false';
+  'make this copy of a database work on its own: deliver what is committed from now on, under a new identity (webhook-ids differ from the original''s). With new_identity => false it is the original, moved: where the log came along (pg_upgrade), what was not sent yet is sent too';
 
 create or replace function frontdesk.lag(out events bigint, out oldest timestamptz)
 stable language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -207,7 +225,7 @@ declare
   slot record;
   behind record;
 begin
-  select * into i from frontdesk.installation;
+  select * into i from frontdesk.installation n order by n.installed_at limit 1;
   select * into slot from frontdesk.engine_slot();
   -- The engine writes its place in the log down once a second: while it has nothing to do, it is not behind it.
   select l.events, l.oldest into behind from frontdesk.lag() l where i.state <> 'running' or not coalesce(slot.idle, false);

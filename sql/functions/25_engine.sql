@@ -4,8 +4,8 @@
 create or replace function frontdesk.engine_boot(
   out installation uuid, out state text, out silent boolean, out config_version bigint, out extension_version text)
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select i.id, i.state, frontdesk.is_clone(), i.config_version, x.extversion
-  from frontdesk.installation i, pg_extension x where x.extname = 'pg_frontdesk'
+  select i.id, i.state, frontdesk.is_clone(), (select sum(n.config_version) from frontdesk.installation n)::bigint, x.extversion
+  from frontdesk.installation i, pg_extension x where x.extname = 'pg_frontdesk' order by i.installed_at limit 1
 $$;
 comment on function frontdesk.engine_boot() is 'engine: who am I, and may I work';
 
@@ -20,7 +20,7 @@ comment on function frontdesk.engine_cursors() is 'engine: how far the log was r
 create or replace function frontdesk.engine_window(out snapshot text, out at timestamptz, out config_version bigint)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  select pg_current_snapshot()::text, clock_timestamp(), i.config_version into snapshot, at, config_version
+  select pg_current_snapshot()::text, clock_timestamp(), sum(i.config_version) into snapshot, at, config_version
   from frontdesk.installation i;
 end
 $$;
@@ -255,6 +255,13 @@ language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   where id = this_endpoint and state <> 'disabled'
 $$;
 comment on function frontdesk.engine_disable(bigint, text) is 'engine: an endpoint answered 410 Gone, or failed for five days';
+
+create or replace function frontdesk.engine_problem(this_endpoint bigint, why text) returns void
+language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+  update frontdesk.endpoint set problem = why where id = this_endpoint and problem is distinct from why
+$$;
+comment on function frontdesk.engine_problem(bigint, text) is
+  'engine: why nothing is sent to an endpoint, as when a secret is missing or cannot be read; null: nothing is wrong';
 
 create or replace function frontdesk.engine_report(this_endpoint bigint, event_type text, details text) returns void
 language sql set search_path = pg_catalog, frontdesk, pg_temp as $$

@@ -25,11 +25,15 @@ comment on function frontdesk.next_runs(text, text, int, timestamptz) is
 
 create or replace function frontdesk.database_timezone() returns text
 stable language sql security definer set search_path = pg_catalog, pg_temp as $$
-  select coalesce(
+  -- "<-03>+03" is how PostgreSQL writes an offset without a name; the zones of that kind that have one are Etc/GMT+3 and its like.
+  select case when z.name !~ '<' then z.name
+    when z.name ~ '^<[^>]*>[-+]?[0-9]{1,2}$' then format('Etc/GMT%s', to_char(substring(z.name from '[-+0-9]+$')::int, 'SGFM99'))
+    else 'UTC' end
+  from (select coalesce(
     (select substring(c from '(?i)^timezone=(.*)$') from pg_db_role_setting s, unnest(s.setconfig) c
      where s.setdatabase = (select oid from pg_database where datname = current_database()) and s.setrole = 0 and c ilike 'timezone=%'),
     (select f.setting from pg_file_settings f where f.name ilike 'timezone' and f.applied order by f.seqno desc limit 1),
-    'UTC')
+    'UTC')) z (name)
 $$;
 comment on function frontdesk.database_timezone() is 'internal: the time zone of this database, whatever that of the session is';
 
@@ -41,7 +45,10 @@ begin
   if coalesce(new.name, '') = '' or length(new.name) > 200 then
     raise exception using errcode = 'invalid_parameter_value', message = 'a job needs a name of 1 to 200 characters';
   end if;
-  if tg_op = 'INSERT' or new.owner <> old.owner then
+  if tg_op = 'INSERT' and new.owner::oid = 0 then
+    -- Of a dump from where there was such a role: kept, and run by nobody.
+    null;
+  elsif tg_op = 'INSERT' or new.owner <> old.owner then
     if owner_name is null then
       raise exception using errcode = 'undefined_object', message = format('role with oid %s does not exist', new.owner::oid);
     elsif not pg_has_role(new.owner::oid, 'set') then
@@ -95,7 +102,8 @@ end
 $$;
 comment on function frontdesk.job_changed() is 'trigger: the engine reads the jobs again';
 
-create or replace trigger job_check before insert or update on frontdesk.job
+create or replace trigger job_check before insert or update of name, owner, schedule, run_at, command, timezone, timeout, overlap,
+    max_retries, retry_delay, catch_up, active on frontdesk.job
   for each row execute function frontdesk.job_check();
 create or replace trigger job_changed after insert or update or delete on frontdesk.job
   for each statement execute function frontdesk.job_changed();
@@ -209,7 +217,7 @@ begin
   update frontdesk.job j set
     name = coalesce(name, j.name), schedule = coalesce(schedule, j.schedule), run_at = case when schedule is null then j.run_at end,
     command = coalesce(command, j.command), timezone = coalesce(timezone, j.timezone),
-    owner = case when username is null then j.owner else frontdesk.job_owner(username) end,
+    owner = case when username is null then j.owner::regrole else frontdesk.job_owner(username) end,
     timeout = nullif(coalesce(timeout, j.timeout), '0'), overlap = coalesce(overlap, j.overlap),
     max_retries = coalesce(max_retries, j.max_retries), retry_delay = coalesce(retry_delay, j.retry_delay),
     catch_up = coalesce(catch_up, j.catch_up), active = coalesce(active, j.active)

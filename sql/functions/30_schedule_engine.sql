@@ -9,7 +9,9 @@ comment on function frontdesk.unix_us(timestamptz) is 'internal: microseconds si
 create or replace function frontdesk.engine_jobs() returns setof text
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select jsonb_build_object(
-    'id', j.id, 'name', j.name, 'schedule', j.schedule, 'run_at', frontdesk.unix_us(j.run_at), 'timezone', j.timezone, 'active', j.active,
+    'id', j.id, 'name', j.name, 'schedule', j.schedule, 'run_at', frontdesk.unix_us(j.run_at), 'timezone', j.timezone,
+    -- A job that came with a dump waits for adopt(), and where there is no such role its owner is nobody.
+    'active', j.active and j.owner::oid <> 0 and j.home is not distinct from (select frontdesk.installation_id()),
     'timeout_ms', (extract(epoch from j.timeout) * 1000)::bigint, 'overlap', j.overlap, 'max_retries', j.max_retries,
     'retry_delay_ms', (extract(epoch from j.retry_delay) * 1000)::bigint, 'catch_up', j.catch_up,
     'planned_from', frontdesk.unix_us(greatest(j.planned_from, s.handled_until)), 'changed_at', frontdesk.unix_us(j.planned_from),
@@ -36,7 +38,7 @@ create or replace function frontdesk.engine_job_requests() returns table (run_id
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
   update frontdesk.job_run r set status = 'cancelled', finished_at = frontdesk.now(), message = 'the job is gone'
-  where r.status = 'waiting' and not exists (select from frontdesk.job j where j.id = r.job_id and j.owner = r.owner);
+  where r.status = 'waiting' and not exists (select from frontdesk.job j where j.id = r.job_id and j.owner = r.owner and j.owner::oid <> 0);
   return query select r.id, r.job_id, r.scheduled_at, r.status = 'cancelling' from frontdesk.job_run r
     where r.status in ('waiting', 'cancelling') order by r.id;
 end
@@ -60,7 +62,7 @@ begin
   end if;
   for u in select * from unnest(job_ids, run_ids, attempts, scheduled) with ordinality u (job_id, run_id, attempt, due, place) loop
     select * into j from frontdesk.job where id = u.job_id;
-    continue when not found;
+    continue when not found or j.owner::oid = 0 or j.home is distinct from frontdesk.installation_id();
     if u.run_id > 0 then
       -- Taken back meanwhile?
       update frontdesk.job_run r set status = 'running', started_at = began, command = j.command

@@ -19,7 +19,7 @@ end
 $$;
 comment on function frontdesk.embedder_id(text) is 'internal: the id of an embedder (null: of the only one), or an error that lists the embedders';
 
-create or replace function frontdesk.embedder_check() returns trigger
+create or replace function frontdesk_internal.check_embedder(new frontdesk.embedder) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
   if coalesce(new.name, '') !~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$' then
@@ -41,11 +41,19 @@ begin
   if new.requests_per_minute is not null then
     perform frontdesk.check_range('requests_per_minute', new.requests_per_minute, 0.01, 1000000);
   end if;
+end
+$$;
+comment on function frontdesk_internal.check_embedder(frontdesk.embedder) is 'internal: an embedder is validated when it is declared';
+
+create or replace function frontdesk.embedder_check() returns trigger
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  perform frontdesk_internal.check_embedder(new);
   new.updated_at := clock_timestamp();
   return new;
 end
 $$;
-comment on function frontdesk.embedder_check() is 'trigger: an embedder is validated when it is declared';
+comment on function frontdesk.embedder_check() is 'trigger: an embedder that is changed is validated as one that is added';
 
 create or replace function frontdesk.check_range(name text, value numeric, lowest numeric, highest numeric) returns void
 immutable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -58,7 +66,8 @@ end
 $$;
 comment on function frontdesk.check_range(text, numeric, numeric, numeric) is 'internal: an error unless the value lies between both';
 
-create or replace trigger embedder_check before insert or update on frontdesk.embedder
+-- Not before insert: the rows of a dump come in whatever this server allows.
+create or replace trigger embedder_check before update on frontdesk.embedder
   for each row execute function frontdesk.embedder_check();
 
 create or replace function frontdesk.embedder_headers(embedder bigint, headers jsonb, secret text) returns jsonb
@@ -90,11 +99,16 @@ language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_te
 #variable_conflict use_variable
 declare
   this bigint;
+  declared frontdesk.embedder;
 begin
   if exists (select from frontdesk.embedder e where e.name = name) then
     raise exception using errcode = 'duplicate_object', message = format('embedder "%s" exists already', name),
       hint = 'Change it with frontdesk.alter_embedder(), or choose another name.';
   end if;
+  declared.name := name; declared.url := url; declared.model := model; declared.dimensions := dimensions;
+  declared.encoding := encoding; declared.batch_size := batch_size; declared.batch_chars := batch_chars;
+  declared.max_in_flight := max_in_flight; declared.timeout_ms := timeout_ms; declared.requests_per_minute := requests_per_minute;
+  perform frontdesk_internal.check_embedder(declared);
   insert into frontdesk.embedder as e (name, url, model, dimensions, send_dimensions, encoding, headers, batch_size, batch_chars,
     max_in_flight, requests_per_minute, timeout_ms)
   values (name, url, model, dimensions, coalesce(send_dimensions, false), encoding, '{}', batch_size, batch_chars, max_in_flight,

@@ -20,7 +20,7 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- What other roles hold at the installation comes from default privileges, which nobody meant for these objects. Later,
   -- what an administrator granted on a verb or a view of the class "owner" or "public" is kept.
-  installing boolean := (select i.installed_at = now() from frontdesk.installation i);
+  installing boolean := (select bool_and(i.installed_at = now()) from frontdesk.installation i);
   o record;
   grantee regrole;
 begin

@@ -1,3 +1,51 @@
+-- The script means the same whatever the session, its database or its role has set.
+set local standard_conforming_strings = on;
+set local quote_all_identifiers = off;
+set local row_security = on;
+set local datestyle = 'ISO, MDY';
+set local intervalstyle = 'postgres';
+set local timezone = 'UTC';
+set local default_table_access_method = 'heap';
+set local default_tablespace = '';
+set local default_toast_compression = 'pglz';
+set local plpgsql.extra_warnings = 'none';
+set local plpgsql.extra_errors = 'none';
+set local plpgsql.check_asserts = on;
+set local plpgsql.variable_conflict = 'error';
+
+-- What somebody else has put into the schema would be found by the names below, and who owns the schema could do it later.
+set local search_path = pg_catalog, pg_temp;
+do $$
+declare
+  schema pg_catalog.pg_namespace;
+  there text;
+begin
+  select n.* into strict schema from pg_catalog.pg_namespace n where n.nspname = 'frontdesk';
+  if not (schema.nspowner = (select r.oid from pg_catalog.pg_roles r where r.rolname = current_user)
+    or exists (select from pg_catalog.pg_roles r where r.oid = schema.nspowner and r.rolsuper)) then
+    raise exception using errcode = 'duplicate_schema',
+      message = format('schema frontdesk exists and belongs to %s', pg_catalog.pg_get_userbyid(schema.nspowner)),
+      detail = 'Its owner could change what the extension does with the rights of a superuser.',
+      hint = 'drop schema frontdesk, or: alter schema frontdesk rename to frontdesk_old';
+  end if;
+  select pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) into there
+  from pg_catalog.pg_depend d
+  where d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass and d.refobjid = schema.oid
+    and d.classid <> 'pg_catalog.pg_extension'::pg_catalog.regclass
+  order by 1 limit 1;
+  if found then
+    raise exception using errcode = 'duplicate_schema', message = 'schema frontdesk exists and is not empty',
+      detail = format('There is %s, for example.', there), hint = 'alter schema frontdesk rename to frontdesk_old';
+  end if;
+  select case a.grantee when 0 then 'everybody' else pg_catalog.pg_get_userbyid(a.grantee)::pg_catalog.text end into there from pg_catalog.aclexplode(schema.nspacl) a
+  where a.privilege_type = 'CREATE' and a.grantee <> schema.nspowner limit 1;
+  if found then
+    raise exception using errcode = 'duplicate_schema', message = format('%s may create objects in schema frontdesk', there),
+      hint = 'revoke create on schema frontdesk, or drop the schema';
+  end if;
+end
+$$;
+
 -- Nothing that lies in other schemas is meant by the names below; a planted operator would otherwise win where it fits better.
 set local search_path = pg_catalog, frontdesk, pg_temp;
 
@@ -22,8 +70,7 @@ comment on schema frontdesk_internal is 'pg_frontdesk''s own: what stands behind
 -- Who this installation is, and what it is meant to be doing.
 
 create table frontdesk.installation (
-  only_row boolean primary key default true check (only_row),
-  id uuid not null default gen_random_uuid(),
+  id uuid primary key default gen_random_uuid(),
   system_identifier bigint not null,
   database_oid oid not null,
   state text not null default 'running' check (state in ('running', 'paused', 'stopped')),
@@ -33,21 +80,7 @@ create table frontdesk.installation (
   installed_at timestamptz not null default now()
 );
 comment on table frontdesk.installation is
-  'one row: the identity of this installation (part of every webhook-id), where it was installed, and whether the engine may work. A copy that runs elsewhere stays silent until adopt().';
-
--- A restored dump brings its own row; it replaces the one that CREATE EXTENSION made.
-create function frontdesk.installation_replace() returns trigger
-language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
-begin
-  delete from frontdesk.installation;
-  return new;
-end
-$$;
-
-comment on function frontdesk.installation_replace() is 'trigger: there is one row, and the last one written is it';
-
-create trigger installation_replace before insert on frontdesk.installation
-  for each row execute function frontdesk.installation_replace();
+  'the identity of this installation (part of every webhook-id), where it was installed, and whether the engine may work. One row; a second one came with the data of a dump. A copy that runs elsewhere stays silent until adopt().';
 
 insert into frontdesk.installation (system_identifier, database_oid)
 select s.system_identifier, d.oid
@@ -55,3 +88,34 @@ from pg_control_system() s, pg_database d
 where d.datname = current_database();
 
 select pg_catalog.pg_extension_config_dump('frontdesk.installation', '');
+
+-- What endpoints and jobs have as their home. Here, because it is their default.
+create function frontdesk.installation_id() returns uuid
+stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select i.id from frontdesk.installation i order by i.installed_at, i.id limit 1
+$$;
+comment on function frontdesk.installation_id() is 'internal: the identity of this installation';
+
+-- Whose log of events and attempts this database has. Left out of dumps, as the log is: where it is another's than the
+-- installation's, what the endpoints say of transactions means nothing here.
+create table frontdesk.log_owner (
+  installation uuid primary key
+);
+comment on table frontdesk.log_owner is 'one row: the installation whose events are in the log';
+insert into frontdesk.log_owner (installation) select i.id from frontdesk.installation i;
+
+-- A role, as regrole has it, in tables that a dump brings: the name of a role that is not there is no error, which would lose
+-- all rows of the table, but 0: nobody. Nor does the number of a role that was dropped become another one elsewhere.
+create type frontdesk.role;
+create function frontdesk.role_in(cstring) returns frontdesk.role
+strict stable parallel safe language c as 'MODULE_PATHNAME', 'role_in_wrapper';
+create function frontdesk.role_out(frontdesk.role) returns cstring
+strict stable parallel safe language c as 'MODULE_PATHNAME', 'role_out_wrapper';
+create type frontdesk.role (input = frontdesk.role_in, output = frontdesk.role_out, like = pg_catalog.oid);
+comment on function frontdesk.role_in(cstring) is 'internal: of the type role';
+comment on function frontdesk.role_out(frontdesk.role) is 'internal: of the type role';
+comment on type frontdesk.role is 'a role by its name; "-", nobody, where there is none of that name';
+create cast (frontdesk.role as oid) without function as implicit;
+create cast (frontdesk.role as regrole) without function as implicit;
+create cast (oid as frontdesk.role) without function as assignment;
+create cast (regrole as frontdesk.role) without function as assignment;

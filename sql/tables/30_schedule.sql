@@ -3,7 +3,7 @@
 create table frontdesk.job (
   id bigint generated always as identity primary key,
   name text not null,
-  owner regrole not null,
+  owner frontdesk.role not null,
   schedule text,
   run_at timestamptz,
   command text not null,
@@ -15,6 +15,7 @@ create table frontdesk.job (
   catch_up text not null,
   active boolean not null,
   planned_from timestamptz not null,
+  home uuid default frontdesk.installation_id(),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (owner, name),
@@ -23,6 +24,7 @@ create table frontdesk.job (
 comment on table frontdesk.job is 'commands that run by a schedule or once, as their owner; changed through schedule(), alter_job(), unschedule() ...';
 comment on column frontdesk.job.owner is 'the role it runs as; a number where the role was dropped';
 comment on column frontdesk.job.run_at is 'when a job without a schedule runs, once';
+comment on column frontdesk.job.home is 'the installation that it was made in: one that came with a dump, or a part of one, does not run before adopt()';
 comment on column frontdesk.job.planned_from is 'no due time before this counts: when its schedule was last changed or it was activated';
 comment on column frontdesk.job.timeout is 'a run that takes longer is cancelled';
 comment on column frontdesk.job.overlap is 'when it is due and the last run is not over: skip, queue (one waits), allow';
@@ -47,7 +49,7 @@ create table frontdesk.job_run (
   id bigint generated always as identity,
   job_id bigint not null,
   job_name text not null,
-  owner regrole not null,
+  owner frontdesk.role not null,
   command text not null,
   status text not null,
   attempt int not null default 1,

@@ -41,8 +41,7 @@ create table frontdesk.score_rule (
   part text,
   group_name text,
   reason text,
-  primary key (tenant, model, name),
-  foreign key (tenant, model) references frontdesk.score_model (tenant, name) on update cascade on delete cascade
+  primary key (tenant, model, name)
 );
 comment on table frontdesk.score_rule is 'what a score model gives points for';
 comment on column frontdesk.score_rule.filter is 'when the rule applies: a filter over the facts; null: always';
@@ -64,7 +63,7 @@ select setval('frontdesk.score_version_seq', (extract(epoch from clock_timestamp
 insert into frontdesk.score_state (version) values (nextval('frontdesk.score_version_seq'));
 
 create table frontdesk.score_follower (
-  job_id bigint primary key references frontdesk.job on delete cascade
+  job_id bigint primary key
 );
 comment on table frontdesk.score_follower is 'jobs that run whenever a score model was changed; see follow_scores()';
 

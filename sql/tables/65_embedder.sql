@@ -26,7 +26,7 @@ comment on column frontdesk.embedder.batch_chars is 'characters in a request; a 
 comment on column frontdesk.embedder.headers is 'headers that are no secret';
 
 create table frontdesk.embedder_secret (
-  embedder_id bigint not null references frontdesk.embedder on delete cascade,
+  embedder_id bigint not null,
   header text not null,
   secret bytea not null,
   primary key (embedder_id, header)
@@ -58,9 +58,9 @@ create table frontdesk.embed_source (
   source_name text not null,
   content_column name not null,
   embedding_column name not null,
-  embedder_id bigint not null references frontdesk.embedder,
+  embedder_id bigint not null,
   condition text not null,
-  owner regrole not null,
+  owner frontdesk.role not null,
   job_id bigint,
   forget boolean not null default false,
   pending bigint,
@@ -76,7 +76,7 @@ comment on column frontdesk.embed_source.forget is 'embed_again() asks the job t
 comment on column frontdesk.embed_source.pending is 'rows that waited, as the job counted them last: nobody else evaluates the condition';
 
 create table frontdesk.embed_failure (
-  source_id bigint not null references frontdesk.embed_source on delete cascade,
+  source_id bigint not null,
   content_hash bigint not null,
   reason text not null,
   failed_at timestamptz not null default clock_timestamp(),

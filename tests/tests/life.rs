@@ -3,6 +3,7 @@
 mod clones;
 mod crash;
 mod databases;
+mod dumps;
 mod idle;
 mod leaving;
 mod secrets;

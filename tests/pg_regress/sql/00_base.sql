@@ -89,11 +89,15 @@ begin;
 select frontdesk.adopt() = :'identity' as is_same;
 rollback;
 
--- A restored dump brings its own identity with it: there is always one row.
+-- The data of a dump bring their identity beside the one that is here, whatever triggers are disabled: a copy, until it is adopted.
 
 begin;
-insert into frontdesk.installation (id, system_identifier, database_oid) values ('0190a0b0-0000-7000-8000-000000000001', 1, 1);
-select count(*), min(id::text) as id from frontdesk.installation;
+insert into frontdesk.installation (id, system_identifier, database_oid, installed_at)
+select '0190a0b0-0000-7000-8000-000000000001', i.system_identifier, i.database_oid, '2026-01-01' from frontdesk.installation i;
+select count(*), frontdesk.is_clone() from frontdesk.installation;
+select state, reason from frontdesk.status();
+select frontdesk.adopt(new_identity => false);
+select id, count(*) over (), frontdesk.is_clone() from frontdesk.installation;
 rollback;
 
 -- Dropping the extension takes the triggers of watched tables along, when asked to, and nothing else.
