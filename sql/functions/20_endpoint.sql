@@ -34,6 +34,15 @@ create or replace function frontdesk.new_secret() returns text
 volatile language c as 'MODULE_PATHNAME', 'new_secret_wrapper';
 comment on function frontdesk.new_secret() is 'a new random signing secret, whsec_<base64 of 32 bytes>';
 
+create or replace function frontdesk.new_signing_key() returns text
+volatile language c as 'MODULE_PATHNAME', 'new_signing_key_wrapper';
+comment on function frontdesk.new_signing_key() is
+  'a new random ed25519 key, whsk_<base64>, to be given as the secret of an endpoint: its receiver verifies with public_key() and cannot sign';
+
+create or replace function frontdesk_internal.sealed_public_key(sealed bytea) returns text
+stable strict language c as 'MODULE_PATHNAME', 'sealed_public_key_wrapper';
+comment on function frontdesk_internal.sealed_public_key(bytea) is 'internal: the public half of a stored ed25519 key; null for a shared secret';
+
 create or replace function frontdesk.seal(plain text) returns bytea
 volatile language c as 'MODULE_PATHNAME', 'seal_wrapper';
 comment on function frontdesk.seal(text) is
@@ -43,7 +52,7 @@ create or replace function frontdesk.reseal(sealed bytea, old_key_file text, who
 volatile language c as 'MODULE_PATHNAME', 'reseal_wrapper';
 comment on function frontdesk.reseal(bytea, text, text) is 'internal: encrypt anew with the present key';
 
-create or replace function frontdesk.endpoint_check() returns trigger
+create or replace function frontdesk_internal.check_endpoint(new frontdesk.endpoint) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
   if coalesce(new.name, '') !~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$' then
@@ -77,13 +86,23 @@ begin
     raise exception using errcode = 'invalid_parameter_value', message = format('rate_per_second %s is out of range', new.rate_per_second),
       hint = 'More than 0 and at most 1000000 a second; 0.2 is one in five seconds; null is no limit.';
   end if;
+end
+$$;
+comment on function frontdesk_internal.check_endpoint(frontdesk.endpoint) is 'internal: an endpoint is validated when it is declared, so that nothing about it fails later';
+
+create or replace function frontdesk.endpoint_check() returns trigger
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  perform frontdesk_internal.check_endpoint(new);
   new.updated_at := clock_timestamp();
   return new;
 end
 $$;
-comment on function frontdesk.endpoint_check() is 'trigger: an endpoint is validated when it is declared, so that nothing about it fails later';
+comment on function frontdesk.endpoint_check() is 'trigger: an endpoint that is changed is validated as one that is added';
 
-create or replace trigger endpoint_check before insert or update of name, url, events, headers, filter, payload, signature, retry,
+-- Not before insert: the rows of a dump come in whatever this server allows, as networks that are not set here yet; the engine
+-- says what is wrong with them.
+create or replace trigger endpoint_check before update of name, url, events, headers, filter, payload, signature, retry,
     timeout_ms, max_in_flight, rate_per_second on frontdesk.endpoint
   for each row execute function frontdesk.endpoint_check();
 create or replace trigger config_changed after insert or delete or update of name, url, events, headers, filter, payload, signature,
@@ -117,14 +136,35 @@ comment on function frontdesk.is_credential(text) is 'true for the names of head
 
 create or replace function frontdesk.set_headers(endpoint_id bigint, headers jsonb) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  unknown text;
 begin
-  delete from frontdesk.endpoint_secret s where s.endpoint_id = set_headers.endpoint_id and s.header is not null;
+  -- What is shown in place of a stored value stands for it.
+  select h.key into unknown from jsonb_each_text(headers) h
+  where h.value = '********' and frontdesk.is_credential(h.key) and not exists (
+    select from frontdesk.endpoint_secret s where s.endpoint_id = set_headers.endpoint_id and lower(s.header) = lower(h.key));
+  if unknown is not null then
+    raise exception using errcode = 'invalid_parameter_value', message = format('there is no stored value of header "%s"', unknown),
+      detail = '******** stands for the value that is stored.', hint = 'Give the value itself.';
+  end if;
+  delete from frontdesk.endpoint_secret s where s.endpoint_id = set_headers.endpoint_id and s.header is not null
+    and not exists (select from jsonb_each_text(headers) h where lower(h.key) = lower(s.header) and h.value = '********');
   insert into frontdesk.endpoint_secret (endpoint_id, header, secret)
   select set_headers.endpoint_id, h.key, frontdesk.seal(h.value)
-  from jsonb_each_text(headers) h where frontdesk.is_credential(h.key);
+  from jsonb_each_text(headers) h where frontdesk.is_credential(h.key) and h.value <> '********';
+  update frontdesk.endpoint e set credentials = array(
+    select s.header from frontdesk.endpoint_secret s where s.endpoint_id = e.id and s.header is not null order by s.header)
+  where e.id = set_headers.endpoint_id;
 end
 $$;
-comment on function frontdesk.set_headers(bigint, jsonb) is 'internal: keep the credential headers of an endpoint with its secrets';
+comment on function frontdesk.set_headers(bigint, jsonb) is
+  'internal: keep the credential headers of an endpoint with its secrets; the value ******** leaves the stored one as it is';
+
+create or replace function frontdesk_internal.url_origin(url text) returns text
+immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
+  select regexp_replace(lower(substring(url from '^[^:/?#]+://[^/?#]*')), '^(http://.*):80$|^(https://.*):443$', E'\\1\\2')
+$$;
+comment on function frontdesk_internal.url_origin(text) is 'internal: scheme, host and port of a URL';
 
 create or replace function frontdesk.plain_headers(headers jsonb) returns jsonb
 immutable language sql set search_path = pg_catalog, pg_temp as $$
@@ -142,6 +182,7 @@ language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_te
 #variable_conflict use_variable
 declare
   new_id bigint;
+  this frontdesk.endpoint;
 begin
   if exists (select from frontdesk.endpoint e where e.name = add_endpoint.name) then
     raise exception using errcode = 'duplicate_object', message = format('endpoint "%s" already exists', name),
@@ -152,9 +193,13 @@ begin
   elsif signature <> 'none' then
     secret := frontdesk.new_secret();
   end if;
+  this.name := name; this.url := url; this.events := events; this.headers := frontdesk.plain_headers(coalesce(headers, '{}'));
+  this.filter := filter; this.payload := payload; this.signature := signature; this.retry := retry;
+  this.timeout_ms := timeout_ms; this.max_in_flight := max_in_flight; this.rate_per_second := rate_per_second;
+  perform frontdesk_internal.check_endpoint(this);
   insert into frontdesk.endpoint as e (name, url, events, headers, filter, payload, signature, retry, timeout_ms,
     max_in_flight, rate_per_second, ordered, tenant, state, state_reason)
-  values (name, url, events, frontdesk.plain_headers(coalesce(headers, '{}')), filter, payload, signature, retry, timeout_ms,
+  values (name, url, events, this.headers, filter, payload, signature, retry, timeout_ms,
     max_in_flight, rate_per_second, coalesce(ordered, false), tenant,
     case when coalesce(active, true) then 'active' else 'paused' end,
     case when not active then 'added with active => false' end)
@@ -176,15 +221,25 @@ create or replace function frontdesk.alter_endpoint(
   name text, url text = null, events text[] = null, secret text = null, headers jsonb = null, filter jsonb = null,
   payload text = null, signature text = null, retry jsonb = null, timeout_ms int = null,
   max_in_flight int = null, rate_per_second numeric = null, ordered boolean = null, tenant uuid = null,
-  active boolean = null) returns void
+  active boolean = null, keep_credentials boolean = false) returns void
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 declare
   this bigint := frontdesk.endpoint_id(name);
+  before frontdesk.endpoint;
 begin
+  select * into before from frontdesk.endpoint e where e.id = this for update;
+  -- A credential belongs to the host that it was given for.
+  if frontdesk_internal.url_origin(url) <> frontdesk_internal.url_origin(before.url) and keep_credentials is not true and before.credentials <> '{}'
+    and (headers is null or exists (select from jsonb_each_text(frontdesk.check_headers(headers)) h where h.value = '********')) then
+    raise exception using errcode = 'object_not_in_prerequisite_state',
+      message = format('endpoint "%s" has credentials that were given for %s', name, frontdesk_internal.url_origin(before.url)),
+      detail = format('%s would be sent to %s.', array_to_string(before.credentials, ', '), frontdesk_internal.url_origin(url)),
+      hint = 'Give them anew in headers, or say keep_credentials => true.';
+  end if;
   update frontdesk.endpoint e set
     url = coalesce(url, e.url), events = coalesce(events, e.events),
-    headers = coalesce(frontdesk.plain_headers(headers), e.headers),
+    headers = case when headers is null then e.headers else frontdesk.plain_headers(headers) end,
     filter = case when jsonb_typeof(filter) = 'null' then null else coalesce(filter, e.filter) end,
     payload = coalesce(payload, e.payload), signature = coalesce(signature, e.signature),
     retry = case when jsonb_typeof(retry) = 'null' then null else coalesce(retry, e.retry) end,
@@ -207,8 +262,9 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk.alter_endpoint(text, text, text[], text, jsonb, jsonb, text, text, jsonb, int, int, numeric, boolean, uuid, boolean) is
+comment on function frontdesk.alter_endpoint(text, text, text[], text, jsonb, jsonb, text, text, jsonb, int, int, numeric, boolean, uuid, boolean, boolean) is
   'change an endpoint; null keeps what is (to remove: JSON null for filter and retry, infinity for rate_per_second, the nil uuid for tenant). What waits is sent to the new URL, under the new settings. '
+  'headers replaces all headers; the value ******** keeps the stored credential. A URL of another host needs the credentials anew, or keep_credentials => true. '
   'secret replaces all signing secrets at once; rotate_secret() keeps the old one beside it for a while';
 
 create or replace function frontdesk.remove_endpoint(name text) returns void
@@ -273,7 +329,27 @@ begin
 end
 $$;
 comment on function frontdesk.rotate_secret(text, text, interval) is
-  'sign with a new secret, and with the old ones beside it until the overlap is over; returns the new one, which is shown only now';
+  'sign with a new secret, and with the old ones beside it until the overlap is over; returns the new one, which is shown only now. '
+  'With signature sha256, which has room for one, the first attempt is signed with the new secret and the next ones with the others in turn; a header of the same name and -All has all signatures';
+
+create or replace function frontdesk.public_key(name text) returns text
+stable language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  this bigint := frontdesk.endpoint_id(name);
+  result text := (select frontdesk_internal.sealed_public_key(s.secret) from frontdesk.endpoint_secret s
+    where s.endpoint_id = this and s.header is null and (s.expires_at is null or s.expires_at > clock_timestamp())
+    order by s.id desc limit 1);
+begin
+  if result is null then
+    raise exception using errcode = 'object_not_in_prerequisite_state', message = format('endpoint "%s" has no public key', name),
+      detail = 'It signs with a secret that it shares with its receiver, or not at all.',
+      hint = format('select frontdesk.rotate_secret(%L, frontdesk.new_signing_key());', name);
+  end if;
+  return result;
+end
+$$;
+comment on function frontdesk.public_key(text) is
+  'whpk_<base64>: what the receiver of an endpoint that signs with an ed25519 key (whsk_...) verifies with: the signatures v1a of webhook-signature';
 
 create or replace function frontdesk.reencrypt_secrets(old_key_file text = null) returns bigint
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -309,13 +385,14 @@ stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
     select jsonb_agg(jsonb_build_object('header', s.header, 'secret', encode(s.secret, 'hex'),
       'expires_at', extract(epoch from s.expires_at)) order by s.id desc)
     from frontdesk.endpoint_secret s where s.endpoint_id = e.id), '[]'),
+    'stranger', e.home is distinct from (select frontdesk.installation_id()),
     'failing_since_s', extract(epoch from e.failing_since), 'open_until_s', extract(epoch from e.open_until)))::text
   from frontdesk.endpoint e order by e.id
 $$;
 comment on function frontdesk.endpoint_settings() is 'engine: every endpoint as JSON, with its sealed secrets';
 
 create or replace view frontdesk.endpoints as
-select e.name, e.url, e.state, e.state_reason, e.events, e.failing_since, e.failures, e.open_until,
+select e.name, e.url, e.state, e.state_reason, e.problem, e.events, e.failing_since, e.failures, e.open_until,
   c.endpoint_id is not null as behind,
   (select count(*) from frontdesk.retry r where r.endpoint_id = e.id) as retrying,
   (select count(*) from frontdesk.dead_letter d where d.endpoint_id = e.id) as dead,

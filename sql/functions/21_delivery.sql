@@ -245,7 +245,8 @@ begin
       outcome := 'pending';
       due_at := nullif(r.due_at, 'infinity');
       reason := concat_ws('; ', case when due_at is null then format('waits for an earlier event of key %s', r.key) else format('due at %s', due_at::timestamptz(0)) end,
-        case when n.state <> 'active' then format('the endpoint is %s (%s)', n.state, n.state_reason) end, r.reason);
+        case when n.state <> 'active' then format('the endpoint is %s (%s)', n.state, n.state_reason)
+          when n.problem is not null then format('nothing is sent to the endpoint: %s', n.problem) end, r.reason);
     elsif d.event_id is not null then
       outcome := 'dead'; reason := d.reason;
     elsif a.succeeded then
@@ -260,6 +261,7 @@ begin
         outcome := 'pending';
         select coalesce(nullif(concat_ws('; ', case when s.state <> 'running' then format('the engine is %s (%s)', s.state, s.reason) end,
           case when n.state <> 'active' then format('the endpoint is %s (%s)', n.state, n.state_reason)
+            when n.problem is not null then format('nothing is sent to the endpoint: %s', n.problem)
             when n.open_until > frontdesk.now() then format('the endpoint fails since %s; next probe at %s', n.failing_since::timestamptz(0), n.open_until::timestamptz(0))
             when exists (select from frontdesk.cursor c where c.endpoint_id = n.id) then 'the endpoint is behind and catches up' end), ''),
           'about to be sent') into reason from frontdesk.status() s;

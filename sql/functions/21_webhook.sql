@@ -3,10 +3,10 @@
 create or replace view frontdesk.webhook_configs as
 select e.id, e.name, e.url,
   case when exists (select from frontdesk.endpoint_secret s where s.endpoint_id = e.id and s.header is null) then '********' end as secret,
-  e.events, e.headers, e.retry as retry_config, e.state = 'active' as is_active, e.created_at, e.updated_at
+  e.events, e.headers || coalesce((select jsonb_object_agg(c, '********') from unnest(e.credentials) c), '{}') as headers, e.retry as retry_config, e.state = 'active' as is_active, e.created_at, e.updated_at
 from frontdesk.endpoint e;
 comment on view frontdesk.webhook_configs is
-  'the endpoints as rows that can be inserted, updated and deleted; a secret can be written and is never shown';
+  'the endpoints as rows that can be inserted, updated and deleted; a secret can be written and is never shown, and so it is with the headers that are credentials: ******** is left as it is stored';
 
 create or replace function frontdesk.webhook_configs_write() returns trigger
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$

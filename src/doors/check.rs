@@ -172,6 +172,18 @@ fn new_secret() -> String {
 }
 
 #[pg_extern(sql = false)]
+fn new_signing_key() -> String {
+    Secret::generate_key(ffi::random())
+}
+
+#[pg_extern(sql = false)]
+fn sealed_public_key(sealed: Option<&[u8]>) -> Option<String> {
+    let plain = vault::open(sealed?)
+        .unwrap_or_else(|reason| raise(PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR, reason, None, None));
+    Secret::parse(&plain).ok()?.public_key()
+}
+
+#[pg_extern(sql = false)]
 fn seal(plain: Option<&str>) -> Option<Vec<u8>> {
     plain.map(vault::seal)
 }

@@ -69,10 +69,14 @@ impl Desk {
         self.recall_all();
         let guard = direct::guard();
         let mut kept = Vec::new();
+        let mut problems = Vec::new();
         for row in rows {
             match Settings::parse(&row, &guard) {
                 Ok(settings) => {
                     kept.push(settings.id);
+                    if settings.problem != settings.known_problem {
+                        problems.push((settings.id, settings.problem.clone()));
+                    }
                     self.change(settings);
                 }
                 Err(reason) => self.complain_once(&reason),
@@ -96,6 +100,9 @@ impl Desk {
         self.unload_retries();
         self.routes.clear();
         self.config_version = version;
+        for (id, problem) in problems {
+            transaction(|session| verbs::problem(session, id, problem.as_deref()))?;
+        }
         Ok(())
     }
 

@@ -67,13 +67,23 @@ impl Direct {
 
     pub fn headers(&self) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
         let mut headers: Vec<_> = self.headers.iter().filter_map(|(name, value)| header(name, value)).collect();
-        if let Some(sealed) = &self.sealed {
-            let sealed: BTreeMap<String, String> =
-                serde_json::from_str(&vault::open(&unhex(sealed))?).map_err(|error| error.to_string())?;
-            headers.extend(sealed.iter().filter_map(|(name, value)| header(name, value)));
-        }
+        headers.extend(self.credentials()?.iter().filter_map(|(name, value)| header(name, value)));
         Ok(headers)
     }
+
+    fn credentials(&self) -> Result<BTreeMap<String, String>, String> {
+        let Some(sealed) = &self.sealed else { return Ok(BTreeMap::new()) };
+        serde_json::from_str(&vault::open(&unhex(sealed))?).map_err(|error| error.to_string())
+    }
+}
+
+/// The credentials of a request, in the forms in which a receiver may give them back.
+pub fn hidden(event: &Event) -> Vec<Vec<u8>> {
+    if !event.record.as_deref().is_some_and(|record| record.contains("\"sealed\"")) {
+        return Vec::new();
+    }
+    let credentials = Direct::parse(event).and_then(|direct| direct.credentials()).unwrap_or_default();
+    credentials.values().flat_map(|value| sealing::forms(value)).collect()
 }
 
 /// The guard of what the settings allow now.

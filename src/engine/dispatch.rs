@@ -5,7 +5,7 @@ use std::sync::Arc;
 use courier::{Bytes, HeaderName, HeaderValue, Method, Request, Target};
 use pgrx::check_for_interrupts;
 use retry::Gate;
-use signing::{sign_sha256, sign_standard};
+use signing::{Secret, sign_sha256, sign_standard};
 
 use super::clock;
 use super::desk::Desk;
@@ -65,7 +65,7 @@ impl Desk {
 
     fn send(&mut self, delivery: Delivery, batch: &mut Vec<Request>) {
         let made = match self.endpoints.get(&delivery.endpoint) {
-            Some(endpoint) if delivery.endpoint > 0 => self.request(endpoint, &delivery.event),
+            Some(endpoint) if delivery.endpoint > 0 => self.request(endpoint, &delivery),
             host => self.direct(host, &delivery.event),
         };
         if let Some(endpoint) = self.endpoints.get_mut(&delivery.endpoint) {
@@ -81,13 +81,14 @@ impl Desk {
         }
     }
 
-    fn request(&self, endpoint: &Endpoint, event: &Event) -> Result<Request, Unsendable> {
+    fn request(&self, endpoint: &Endpoint, delivery: &Delivery) -> Result<Request, Unsendable> {
         let settings = &endpoint.settings;
+        let event = &*delivery.event;
         let problem = |error, hopeless| move |detail: &String| Unsendable { error, detail: detail.clone(), hopeless };
         let target = settings.target.as_ref().map_err(problem("url", false))?;
         let payload = settings.payload.as_ref().map_err(problem("payload", true))?;
         let signature = settings.signature.as_ref().map_err(problem("signature", true))?;
-        if let Some(reason) = &settings.sealed {
+        if let Some(reason) = &settings.problem {
             return Err(problem("secret", false)(reason));
         }
         if let Some(until) = self.expired(endpoint, event) {
@@ -95,7 +96,8 @@ impl Desk {
         }
         let body =
             payload.render(event, guc::max_payload_bytes()).map_err(|detail| problem("payload", true)(&detail))?;
-        let mut headers = self.standard_headers(event, endpoint, signature, &body);
+        let signed = self.standard_headers(event, endpoint, signature, &body, delivery.attempts);
+        let mut headers = signed.map_err(|detail| problem("secret", false)(&detail))?;
         if !settings.headers.iter().any(|(name, _)| name == "content-type") {
             headers.push((HeaderName::from_static("content-type"), HeaderValue::from_static(payload.content_type())));
         }
@@ -137,7 +139,11 @@ impl Desk {
                     .ok_or_else(|| hopeless("secret")(format!("endpoint \"{name}\", which was to sign it, is gone")))?;
                 let signature =
                     signer.settings.signature.as_ref().map_err(|detail| hopeless("signature")(detail.clone()))?;
-                headers.extend(self.standard_headers(event, signer, signature, &body));
+                if let Some(reason) = &signer.settings.problem {
+                    return Err(hopeless("secret")(reason.clone()));
+                }
+                let signed = self.standard_headers(event, signer, signature, &body, 0);
+                headers.extend(signed.map_err(hopeless("secret"))?);
             }
             None => headers.extend([header("webhook-id", self.webhook_id(event))].into_iter().flatten()),
         }
@@ -155,31 +161,31 @@ impl Desk {
         })
     }
 
+    /// The id, the moment and the signatures. An error: it is to be signed and there is nothing to sign with.
     fn standard_headers(
         &self,
         event: &Event,
         signer: &Endpoint,
         signature: &Signature,
         body: &[u8],
-    ) -> Vec<(HeaderName, HeaderValue)> {
+        attempts: i32,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
         let id = self.webhook_id(event);
         let now = clock::now();
         let timestamp = clock::unix_seconds(now);
         let secrets = signer.settings.signing(now);
-        let signature = match signature {
-            Signature::Standard if !secrets.is_empty() => {
-                header("webhook-signature", sign_standard(&secrets, &id, timestamp, body))
+        if secrets.is_empty() && !matches!(signature, Signature::None) {
+            return Err("there is no secret to sign with".into());
+        }
+        let signatures = match signature {
+            Signature::Standard => {
+                header("webhook-signature", sign_standard(&secrets, &id, timestamp, body)).into_iter().collect()
             }
-            Signature::Sha256(name) => secrets
-                .first()
-                .and_then(|secret| HeaderValue::try_from(sign_sha256(secret, body)).ok())
-                .map(|value| (name.clone(), value)),
-            _ => None,
+            Signature::Sha256(name) => sha256_headers(name, &secrets, body, attempts),
+            Signature::None => Vec::new(),
         };
-        [header("webhook-id", id), header("webhook-timestamp", timestamp.to_string()), signature]
-            .into_iter()
-            .flatten()
-            .collect()
+        let named = [header("webhook-id", id), header("webhook-timestamp", timestamp.to_string())];
+        Ok(named.into_iter().flatten().chain(signatures).collect())
     }
 
     /// Unique in the world, and the same for every attempt: Standard Webhooks' idempotency key. Its last part is the moment
@@ -187,6 +193,20 @@ impl Desk {
     fn webhook_id(&self, event: &Event) -> String {
         format!("msg_{}_{}_{:x}", self.installation, event.id, event.created_at)
     }
+}
+
+/// The header has room for one signature. While a secret is rotated its receiver may know the old one or the new one: the
+/// attempts are signed with them in turn, the newest first, and a header beside it has all signatures.
+fn sha256_headers(name: &HeaderName, secrets: &[Secret], body: &[u8], attempts: i32) -> Vec<(HeaderName, HeaderValue)> {
+    let signatures: Vec<String> = secrets.iter().map(|secret| sign_sha256(secret, body)).collect();
+    let turn = usize::try_from(attempts).unwrap_or(0) % signatures.len().max(1);
+    let one = signatures.get(turn).cloned().map(|value| (Ok(name.clone()), value));
+    let all = (signatures.len() > 1).then(|| (HeaderName::try_from(format!("{name}-all")), signatures.join(", ")));
+    [one, all]
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.ok()?, HeaderValue::try_from(value).ok()?)))
+        .collect()
 }
 
 fn header(name: &'static str, value: String) -> Option<(HeaderName, HeaderValue)> {

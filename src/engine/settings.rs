@@ -42,8 +42,12 @@ pub struct Settings {
     secrets: Vec<Secret>,
     /// When each of them stops to sign.
     expiries: Vec<Option<i64>>,
-    /// Why the secrets cannot be read.
-    pub sealed: Option<String>,
+    /// Why nothing is sent to it, though it is active: a secret that is missing or cannot be read.
+    pub problem: Option<String>,
+    /// As the table has it.
+    pub known_problem: Option<String>,
+    /// The values of credential headers, in the forms in which a receiver may give them back.
+    pub hidden: Vec<Vec<u8>>,
     created: Option<Snapshot>,
     pub failing_since: Option<i64>,
     pub failures: i32,
@@ -58,6 +62,10 @@ struct Row {
     state: String,
     events: Vec<String>,
     headers: BTreeMap<String, String>,
+    credentials: Vec<String>,
+    problem: Option<String>,
+    /// It came with the data of another installation.
+    stranger: bool,
     filter: Option<serde_json::Value>,
     payload: String,
     signature: String,
@@ -103,7 +111,9 @@ impl Settings {
             headers: row.headers.iter().filter_map(|(name, value)| header(name, value)).collect(),
             secrets: Vec::new(),
             expiries: Vec::new(),
-            sealed: None,
+            problem: None,
+            known_problem: row.problem,
+            hidden: Vec::new(),
             created: Snapshot::parse(&row.created_snapshot),
             failing_since: micros(row.failing_since_s),
             failures: row.failures,
@@ -111,10 +121,26 @@ impl Settings {
         };
         for stored in row.secrets {
             if let Err(reason) = settings.unseal(&stored, micros(stored.expires_at)) {
-                settings.sealed = Some(reason);
+                settings.problem = Some(reason);
             }
         }
+        if row.stranger {
+            settings.problem = Some("it came from another installation; frontdesk.adopt() makes it this one's".into());
+        }
+        settings.problem = settings.problem.take().or_else(|| settings.missing(&row.credentials));
+        settings.active &= settings.problem.is_none();
         Ok(settings)
+    }
+
+    /// Which secret is not there that what is sent would need: a part of a dump may have been restored without the other.
+    fn missing(&self, credentials: &[String]) -> Option<String> {
+        if !matches!(self.signature, Ok(Signature::None)) && self.signing(clock::now()).is_empty() {
+            return Some("there is no secret to sign with; rotate_secret() makes one".into());
+        }
+        let is_there =
+            |name: &String| self.headers.iter().any(|(header, _)| header.as_str().eq_ignore_ascii_case(name));
+        let lost = credentials.iter().find(|name| !is_there(name))?;
+        Some(format!("the value of header \"{lost}\" is missing; alter_endpoint(headers => ...) sets it"))
     }
 
     /// Of a host that direct requests go to: what to send is said by each request.
@@ -138,7 +164,9 @@ impl Settings {
             headers: Vec::new(),
             secrets: Vec::new(),
             expiries: Vec::new(),
-            sealed: None,
+            problem: None,
+            known_problem: None,
+            hidden: Vec::new(),
             created: None,
             failing_since: None,
             failures: 0,
@@ -148,7 +176,10 @@ impl Settings {
     fn unseal(&mut self, stored: &StoredSecret, expires_at: Option<i64>) -> Result<(), String> {
         let plain = vault::open(&unhex(&stored.secret))?;
         match &stored.header {
-            Some(name) => self.headers.extend(header(name, &plain)),
+            Some(name) => {
+                self.hidden.extend(sealing::forms(&plain));
+                self.headers.extend(header(name, &plain));
+            }
             None => {
                 self.secrets.push(Secret::parse(&plain).map_err(|error| error.to_string())?);
                 self.expiries.push(expires_at);

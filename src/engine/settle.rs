@@ -50,7 +50,8 @@ impl Desk {
             ..Attempt::default()
         };
         match receipt.result {
-            Ok(response) => {
+            Ok(mut response) => {
+                self.hide_secrets(&delivery, &mut response);
                 attempt.status = Some(response.status as i16);
                 attempt.response = Some(readable(&response.body[..response.body.len().min(4096)]));
                 let verdict = judge(response.status);

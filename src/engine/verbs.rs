@@ -254,6 +254,11 @@ pub fn disable(session: &mut Session, endpoint: i64, reason: &str) -> SpiResult<
     session.call("engine_disable", &[endpoint.into(), reason.into()]).map(|_| ())
 }
 
+/// Why nothing is sent to an endpoint; None: nothing is wrong.
+pub fn problem(session: &mut Session, endpoint: i64, reason: Option<&str>) -> SpiResult<()> {
+    session.call("engine_problem", &[endpoint.into(), reason.map(str::to_owned).into()]).map(|_| ())
+}
+
 /// Emits endpoint.failing, endpoint.recovered or endpoint.disabled.
 pub fn report(session: &mut Session, endpoint: i64, kind: &str, details: &serde_json::Value) -> SpiResult<()> {
     session.call("engine_report", &[endpoint.into(), kind.into(), details.to_string().into()]).map(|_| ())

@@ -3,6 +3,10 @@
 //! A sealed value is one byte of format (0: plain, 1: sealed), then for 1 a nonce of 24 bytes and the ciphertext with its tag.
 #![forbid(unsafe_code)]
 
+mod mask;
+
+pub use mask::{MASK, forms, mask};
+
 use std::fmt;
 
 use chacha20poly1305::aead::{Aead, KeyInit};

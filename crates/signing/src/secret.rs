@@ -66,6 +66,15 @@ impl Secret {
         text
     }
 
+    /// Text of a new ed25519 key: `whsk_` and the base64 of its 32 bytes, which must come from a cryptographic source.
+    pub fn generate_key(random: [u8; 32]) -> String {
+        let random = Zeroizing::new(random);
+        let mut text = String::with_capacity(PRIVATE.len() + 44);
+        text.push_str(PRIVATE);
+        BASE64.encode_string(*random, &mut text);
+        text
+    }
+
     /// `whpk_<base64>` to hand to receivers of `v1a` signatures; `None` for a symmetric secret.
     pub fn public_key(&self) -> Option<String> {
         match &self.standard {

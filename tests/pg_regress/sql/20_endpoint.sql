@@ -43,6 +43,31 @@ select frontdesk.alter_endpoint('warehouse:eu-1', headers => '{"X-Source": "ware
 select url, events, headers, credential_headers, filter, retry, timeout_ms, rate_per_second, ordered, state, secrets
 from frontdesk.endpoints where name = 'warehouse:eu-1';
 
+-- What is not named stays, headers too. ******** stands for a credential that is stored.
+
+select frontdesk.alter_endpoint('warehouse:eu-1', timeout_ms => 6000);
+select headers, credential_headers from frontdesk.endpoints where name = 'warehouse:eu-1';
+select headers from frontdesk.webhook_configs where name = 'warehouse:eu-1';
+update frontdesk.webhook_configs set headers = headers || '{"X-New": "1", "Cookie": "c"}' where name = 'warehouse:eu-1';
+select headers, credential_headers from frontdesk.endpoints where name = 'warehouse:eu-1';
+update frontdesk.webhook_configs set headers = headers - 'Cookie' - 'X-New' where name = 'warehouse:eu-1';
+select headers, credential_headers, (select count(*) from frontdesk.endpoint_secret s join frontdesk.endpoint x on x.id = s.endpoint_id
+  where x.name = e.name and s.header is not null) as stored from frontdesk.endpoints e where name = 'warehouse:eu-1';
+select frontdesk.alter_endpoint('warehouse:eu-1', headers => '{"X-Api-Key": "********"}');
+
+-- A credential belongs to the host that it was given for.
+
+select frontdesk.alter_endpoint('warehouse:eu-1', url => 'http://HOOKS.example.com:8080/other/path');
+select frontdesk.alter_endpoint('warehouse:eu-1', url => 'https://evil.example.org/in');
+select frontdesk.alter_endpoint('warehouse:eu-1', url => 'http://hooks.example.com/in', headers => '{"X-Token": "********"}');
+update frontdesk.webhook_configs set url = 'https://evil.example.org/in' where name = 'warehouse:eu-1';
+begin;
+select frontdesk.alter_endpoint('warehouse:eu-1', url => 'https://new.example.org/in', headers => '{"X-Token": "another"}');
+select frontdesk.alter_endpoint('warehouse:eu-1', url => 'https://newer.example.org/in', keep_credentials => true);
+select url, credential_headers from frontdesk.endpoints where name = 'warehouse:eu-1';
+rollback;
+select frontdesk.alter_endpoint('crm', url => 'https://hooks.example.org/crm'), frontdesk.alter_endpoint('crm', url => 'https://hooks.example.com/crm');
+
 -- JSON null takes a filter or a retry policy away.
 
 select frontdesk.alter_endpoint('warehouse:eu-1', filter => 'null', retry => 'null', active => true);
@@ -69,6 +94,14 @@ select frontdesk.rotate_secret('crm', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 
 select secrets from frontdesk.endpoints where name = 'crm';
 select frontdesk.alter_endpoint('crm', secret => 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD');
 select secrets from frontdesk.endpoints where name = 'crm';
+
+-- An ed25519 key signs what its public half verifies.
+
+select frontdesk.public_key('crm');
+select frontdesk.rotate_secret('crm', 'whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=', overlap => '0');
+select frontdesk.public_key('crm');
+select frontdesk.new_signing_key() ~ '^whsk_[A-Za-z0-9+/]{43}=$' as is_a_key, frontdesk.new_signing_key() <> frontdesk.new_signing_key() as another;
+select frontdesk.public_key('nowhere');
 
 -- A test event goes to this endpoint alone, whatever its patterns.
 

@@ -109,6 +109,27 @@ fn while_a_secret_is_rotated_both_sign() {
 }
 
 #[test]
+fn while_a_secret_of_sha256_is_rotated_its_receiver_takes_every_event_with_the_old_one_and_with_the_new_one() {
+    let desk = Desk::with_leads();
+    // The receiver refuses the first attempt, as one that does not know the new secret yet.
+    let old = desk.endpoint("hub", "/fail-first-each/1", r#"signature => 'sha256', retry => '{"delays": ["100ms"]}'"#);
+    let new: String = desk.get("select frontdesk.rotate_secret('hub', overlap => '1 hour')");
+    desk.run("insert into lead values (1, 'Ada')");
+    let came = desk.await_requests("/fail-first-each/1", 2);
+    let signed = |secret: &str, n: usize| {
+        signing::sign_sha256(&signing::Secret::parse(secret).unwrap(), came[n].body.as_bytes())
+    };
+    assert_eq!(came[0].headers["x-hub-signature-256"], signed(&new, 0));
+    assert_eq!(came[1].headers["x-hub-signature-256"], signed(&old, 1));
+    let both = format!("{}, {}", signed(&new, 0), signed(&old, 0));
+    assert!(came.iter().all(|request| request.headers["x-hub-signature-256-all"] == both));
+    desk.wait("(select count(*) = 1 from frontdesk.attempt where succeeded)");
+    desk.run("select frontdesk.rotate_secret('hub', overlap => '0'); insert into lead values (2, 'Bob')");
+    let after = desk.await_requests("/fail-first-each/1", 4).remove(2);
+    assert!(!after.headers.contains_key("x-hub-signature-256-all"));
+}
+
+#[test]
 fn a_secret_can_be_replaced_at_once() {
     let desk = Desk::with_leads();
     let old = desk.endpoint("crm", "/ok", "");

@@ -51,24 +51,67 @@ fn sealed_with_a_key_file_they_are_in_no_table_and_no_log() {
 }
 
 #[test]
-fn with_another_key_nothing_is_sent_and_the_attempts_say_why() {
+fn with_another_key_nothing_is_sent_the_endpoint_says_why_and_its_events_wait() {
     let (server, file) = server_with_key("a key of sufficient length for this");
     let desk = Desk::with_leads_on(&server);
-    desk.endpoint(
-        "crm",
-        "/ok",
-        r#"retry => '{"delays": ["300ms", "300ms", "300ms", "300ms", "300ms", "300ms", "300ms", "300ms"]}'"#,
-    );
+    desk.endpoint("crm", "/ok", r#"retry => '{"delays": []}'"#);
     std::fs::write(&file, "another key, of sufficient length too").unwrap();
     server.reload().unwrap();
     desk.run("select pg_terminate_backend(pid) from frontdesk.engine_slot()");
     desk.run("insert into lead values (1, 'Ada')");
-    desk.wait("(select count(*) > 0 from frontdesk.attempts where error = 'secret')");
+    desk.wait("(select problem = 'the secret was encrypted with another key' from frontdesk.endpoints)");
+    let why: String = desk.get("select reason from frontdesk.explain_event((select max(id) from frontdesk.event))");
+    assert!(why.contains("another key"), "{why}");
     assert!(desk.requests("/ok").is_empty());
+    assert_eq!(desk.count("frontdesk.attempt") + desk.count("frontdesk.dead_letter"), 0);
     // The right one again, and a reload: it goes on.
     std::fs::write(&file, "a key of sufficient length for this").unwrap();
     server.reload().unwrap();
     desk.await_request("/ok");
+    desk.wait("(select problem is null from frontdesk.endpoints)");
+}
+
+#[test]
+fn without_its_secret_or_a_credential_nothing_is_sent_and_its_events_wait() {
+    let desk = Desk::with_leads();
+    desk.endpoint("crm", "/ok", r#"headers => '{"Authorization": "Bearer abcdefgh"}', retry => '{"delays": []}'"#);
+    desk.run("create table kept as select * from frontdesk.endpoint_secret");
+    desk.run("delete from frontdesk.endpoint_secret where header is null; insert into lead values (1, 'Ada')");
+    desk.wait("(select problem like 'there is no secret%' from frontdesk.endpoints)");
+    desk.run("truncate frontdesk.endpoint_secret; insert into frontdesk.endpoint_secret overriding system value select * from kept where header is null");
+    desk.wait("(select problem like 'the value of header \"Authorization\" is missing%' from frontdesk.endpoints)");
+    // Nor does it sign what others send.
+    desk.run(&format!(
+        "delete from frontdesk.endpoint_secret; select frontdesk.http_post('{}', sign_with => 'crm')",
+        desk.receiver.url("/direct")
+    ));
+    desk.wait("(select count(*) = 1 from frontdesk.dead_letter where reason like 'secret: there is no secret%')");
+    assert_eq!(desk.requests("/direct").len() + desk.requests("/ok").len(), 0);
+    desk.run("insert into frontdesk.endpoint_secret overriding system value select * from kept");
+    assert_eq!(desk.await_request("/ok").headers["authorization"], "Bearer abcdefgh");
+}
+
+#[test]
+fn a_receiver_that_answers_with_what_it_was_sent_shows_no_credential() {
+    let desk = Desk::with_leads();
+    desk.endpoint("crm", "/ok", "");
+    let echoed = receiver::Receiver::spawn(receiver::Options::default()).unwrap();
+    desk.run(&format!(
+        r#"select frontdesk.add_endpoint('echo', '{}', payload => '{{"said": "Bearer very-s3cret-t0ken", "of": {{{{ data.id }}}}}}', headers => '{{"Authorization": "{CREDENTIAL}"}}')"#,
+        echoed.url("/echo")
+    ));
+    desk.run("insert into lead values (1, 'Ada')");
+    desk.wait("(select count(*) = 1 from frontdesk.attempts where endpoint = 'echo' and succeeded)");
+    let response: String = desk.get("select response from frontdesk.attempts where endpoint = 'echo'");
+    assert!(response.contains("********") && !response.contains("very-s3cret"), "{response}");
+    let id: i64 = desk.get(&format!(
+        r#"select frontdesk.http_post('{}', '{{"said": "very-s3cret-t0ken"}}', '{{"Authorization": "{CREDENTIAL}"}}')"#,
+        echoed.url("/echo")
+    ));
+    desk.wait(&format!("(select count(*) = 1 from frontdesk.attempt where event_id = {id})"));
+    let kept: String =
+        desk.get(&format!("select response || encode(response_body, 'escape') || response_headers from frontdesk.attempt where event_id = {id}"));
+    assert!(kept.contains("********") && !kept.contains("very-s3cret"), "{kept}");
 }
 
 #[test]
