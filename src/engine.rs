@@ -10,6 +10,7 @@ mod direct;
 mod dispatch;
 mod endpoint;
 mod event;
+mod hiding;
 mod lane;
 mod leaving;
 mod outcomes;

@@ -94,7 +94,7 @@ comment on function crm.phone_number(text, uuid, text, boolean, boolean) is
 
 create or replace function crm.phone_extension(phone text) returns jsonb
 immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
-  select jsonb_build_object('phone_extension', (regexp_match(phone, '(?:ext\.?|extension|x|#)\s*[:=]?\s*([0-9]{1,7})\s*$', 'i'))[1])
+  select jsonb_build_object('phone_extension', (regexp_match(phone, E'(?:ext\\.?|extension|x|#)\\s*[:=]?\\s*([0-9]{1,7})\\s*$', 'i'))[1])
 $$;
 comment on function crm.phone_extension(text) is 'internal: what is dialled after the connection, which E.164 has no place for, as an attribute';
 
@@ -102,8 +102,8 @@ create or replace function crm.normalize_contact() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   -- Every expression is a cost of every contact: of most, this is the only one.
-  if new.phone !~ '^\+[0-9]+$' or new.whatsapp is not null or new.name is null or new.consent or new.timezone is not null then
-    if new.phone !~ '^\+[0-9]+$' then
+  if new.phone !~ E'^\\+[0-9]+$' or new.whatsapp is not null or new.name is null or new.consent or new.timezone is not null then
+    if new.phone !~ E'^\\+[0-9]+$' then
       if new.phone ~* '[x#]' then
         new.custom_attributes := new.custom_attributes || jsonb_strip_nulls(crm.phone_extension(new.phone));
       end if;

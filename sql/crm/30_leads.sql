@@ -172,10 +172,10 @@ create or replace function crm.normalize_lead() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   -- Every expression is a cost of every lead: of most, this is the only one.
-  if new.phone !~ '^\+[0-9]+$' or new.whatsapp is not null or new.name is null or new.consent or new.timezone is not null
+  if new.phone !~ E'^\\+[0-9]+$' or new.whatsapp is not null or new.name is null or new.consent or new.timezone is not null
     or new.stage <> 'new' or new.converted_at is not null
   then
-    if new.phone !~ '^\+[0-9]+$' then
+    if new.phone !~ E'^\\+[0-9]+$' then
       if new.phone ~* '[x#]' then
         new.custom_attributes := new.custom_attributes || jsonb_strip_nulls(crm.phone_extension(new.phone));
       end if;

@@ -64,7 +64,7 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
       union all select w, true from regexp_split_to_table(term, ' ') w) p),
   ranked as (
     select *, row_number() over (order by short, whole, coalesce(common, false), length(part) desc) as place from parts)
-  select array_agg('%' || case when short then ' ' else '' end || regexp_replace(part, '([\\%_])', '\\\1', 'g') || '%' order by place)
+  select array_agg('%' || case when short then ' ' else '' end || regexp_replace(part, E'([\\\\%_])', E'\\\\\\1', 'g') || '%' order by place)
   from ranked where place = 1 or place <= 3 and not short and not whole and common is not true
 $$;
 comment on function crm.rare_parts(text) is
@@ -80,7 +80,7 @@ declare
   in_account uuid := crm.authorize(account);
   folded text := crm.fold(frontdesk.clean_line(term, 'the term', 200));
   -- A telephone number is written in many ways, and kept in one.
-  digits text := case when folded ~ '^[-+0-9 ().]{4,}$' then nullif(ltrim(regexp_replace(folded, '\D', '', 'g'), '0'), '') end;
+  digits text := case when folded ~ '^[-+0-9 ().]{4,}$' then nullif(ltrim(regexp_replace(folded, E'\\D', '', 'g'), '0'), '') end;
   looked_for text := coalesce(digits, folded);
   most int := least(greatest(coalesce(max_rows, 50), 1), 200);
   address text := case when folded like '%@%' then frontdesk.normalize_email(folded, false) end;

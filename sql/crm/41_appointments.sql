@@ -152,7 +152,7 @@ begin
   if length(value) > longest then
     raise exception using errcode = 'string_data_right_truncation', message = format('%s has %s characters', what, length(value)),
       hint = format('At most %s; longer texts belong into a document.', longest);
-  elsif value ~ (case when single_line then '[[:cntrl:]]' else '[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]' end) then
+  elsif value ~ (case when single_line then '[[:cntrl:]]' else E'[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]' end) then
     raise exception using errcode = 'invalid_parameter_value', message = format('%s has control characters', what),
       hint = case when single_line then 'It is one line of text.' else 'Of these only tabs and line ends are taken.' end;
   end if;

@@ -61,8 +61,8 @@ comment on function crm.appointment_stats(timestamptz, timestamptz, uuid) is
 create or replace function crm.ics_text(value text) returns text
 immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
   select replace(replace(replace(
-    regexp_replace(regexp_replace(replace(value, '\', '\\'), '\r\n?', E'\n', 'g'), '[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]', '', 'g'),
-    ';', '\;'), ',', '\,'), E'\n', '\n')
+    regexp_replace(regexp_replace(replace(value, E'\\', E'\\\\'), E'\\r\\n?', E'\n', 'g'), E'[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]', '', 'g'),
+    ';', E'\\;'), ',', E'\\,'), E'\n', E'\\n')
 $$;
 comment on function crm.ics_text(text) is 'internal: TEXT of RFC 5545, 3.3.11';
 

@@ -118,8 +118,8 @@ begin
     -- None of these is ever hashed.
     || jsonb_strip_nulls(jsonb_build_object(
       'client_ip_address', host(l.ip), 'client_user_agent', nullif(btrim(l.user_agent), ''),
-      'fbp', case when l.fbp ~ '^fb\.[0-9]\.[0-9]+\.[0-9]+' then l.fbp end,
-      'fbc', case when l.fbc ~ '^fb\.[0-9]\.[0-9]{13}\..' then l.fbc
+      'fbp', case when l.fbp ~ E'^fb\\.[0-9]\\.[0-9]+\\.[0-9]+' then l.fbp end,
+      'fbc', case when l.fbc ~ E'^fb\\.[0-9]\\.[0-9]{13}\\..' then l.fbc
         when l.fbclid <> '' then format('fb.1.%s.%s', floor(extract(epoch from l.created_at) * 1000), l.fbclid) end,
       -- Exports of Meta's lead ads write l:123.
       'lead_id', case when l.meta_lead_id ~ '^(l:)?[0-9]{1,18}$' then to_jsonb(substring(l.meta_lead_id from '[0-9]+')::bigint) end)));
@@ -225,7 +225,7 @@ begin
     raise exception using errcode = 'invalid_parameter_value', message = 'this is no access token',
       hint = 'Events Manager, Settings, Conversions API, Generate access token; without spaces and line breaks.';
   end if;
-  if coalesce(api_version, '') !~ '^v[0-9]{1,3}\.[0-9]{1,2}$' then
+  if coalesce(api_version, '') !~ E'^v[0-9]{1,3}\\.[0-9]{1,2}$' then
     raise exception using errcode = 'invalid_parameter_value', message = format('"%s" is no version of the Graph API', api_version),
       hint = 'As v26.0.';
   end if;

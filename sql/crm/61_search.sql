@@ -226,7 +226,7 @@ declare
 begin
   perform crm.check_search(query_embedding, hybrid_search.count, null);
   perform crm.check_text('the query', query, 10000);
-  if query !~ '\S' then query := null; end if;
+  if query !~ E'\\S' then query := null; end if;
   if query is null and query_embedding is null then
     raise exception using errcode = 'null_value_not_allowed', message = 'neither a query nor an embedding is given';
   end if;

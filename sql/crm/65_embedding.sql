@@ -22,7 +22,7 @@ stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   embedder text;
 begin
-  if query is null or query !~ '\S' or not has_function_privilege('frontdesk.embed(text,text)', 'execute') then
+  if query is null or query !~ E'\\S' or not has_function_privilege('frontdesk.embed(text,text)', 'execute') then
     return null;
   end if;
   select min(frontdesk.embedder_of(s.model, s.dimensions)) into embedder from crm.knowledge_settings s

@@ -144,7 +144,7 @@ declare
 begin
   foreach line in array string_to_array(lines, E'\n') loop
     number := number + 1;
-    continue when line !~ '\S';
+    continue when line !~ E'\\S';
     begin
       document := line::jsonb;
     exception when invalid_text_representation or untranslatable_character then

@@ -230,7 +230,7 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
       and coalesce(jsonb_typeof(c->'columns'), 'array') = 'array' and coalesce(jsonb_typeof(c->'redact'), 'array') = 'array'
       and coalesce(jsonb_typeof(c->'key'), 'array') = 'array'
       and not exists (select from jsonb_each(c->'attnums') n where n.value::text !~ '^[1-9][0-9]{0,3}$')) end
-  from convert_from(substring(arguments from 1 for greatest(position('\x00'::bytea in arguments) - 1, 0)), getdatabaseencoding()) a
+  from convert_from(substring(arguments from 1 for greatest(position(E'\\x00'::bytea in arguments) - 1, 0)), getdatabaseencoding()) a
 $$;
 comment on function frontdesk.watch_config(bytea) is 'internal: the configuration in a capture trigger''s argument; null when it is not one';
 

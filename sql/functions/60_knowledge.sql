@@ -33,7 +33,7 @@ begin
     end if;
     if c ? 'matches' and a.type = 'jsonb'::regtype then
       test := frontdesk.filter_predicate(c->'matches', a.place, true);
-      indexed := indexed or test ~ ' @> ' and test !~ '\) (or|is not true)';
+      indexed := indexed or test ~ ' @> ' and test !~ E'\\) (or|is not true)';
     elsif c->'is_null' in ('true', 'false') then
       test := format('%s is %s', a.place, case c->>'is_null' when 'true' then 'null' else 'not null' end);
     elsif c ?| '{is,in}' and a.type = any ('{boolean,smallint,integer,bigint,text,varchar,uuid}'::regtype[]) then
@@ -133,7 +133,7 @@ declare
 begin
   c := frontdesk.search_columns(source, embedding_column, content_column, metadata_column, words_config);
   perform frontdesk.check_search(source::text, query_embedding, array[coalesce(c.dimensions, given)], search_documents.count, threshold);
-  if query !~ '\S' then query := null; end if;
+  if query !~ E'\\S' then query := null; end if;
   if length(query) > 10000 then
     raise exception using errcode = 'string_data_right_truncation', message = format('the query has %s characters', length(query)),
       hint = 'At most 10000.';

@@ -11,7 +11,7 @@ stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
            unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) e (lexeme, frequency)
       where s.attname = words_column and e.lexeme is not null) f using (lexeme))
   -- What stands in every twentieth row tells little and costs much; alone it must do.
-  select string_agg('''' || replace(replace(w.lexeme, '\', '\\'), '''', '''''') || '''', ' | ')::tsquery
+  select string_agg('''' || replace(replace(w.lexeme, E'\\', E'\\\\'), '''', '''''') || '''', ' | ')::tsquery
   from w where w.frequency <= greatest(0.05, (select min(v.frequency) from w v))
 $$;
 comment on function frontdesk.any_words(regclass, name, text, regconfig) is 'internal: any of the words of a question that tell something';
@@ -45,7 +45,7 @@ begin
   end if;
   execute statement into homes, places, ranks using all_of, all_of, count;
   -- A question seldom has all its words in the answer; whoever wrote operators meant them.
-  if coalesce(cardinality(places), 0) < count and query !~* '(^|\s)-\S|"|\mor\M' then
+  if coalesce(cardinality(places), 0) < count and query !~* E'(^|\\s)-\\S|"|\\mor\\M' then
     any_of := frontdesk.any_words(source, words_column, query, config);
     execute statement into homes, places, ranks using any_of || all_of, all_of, count;
   end if;
