@@ -50,6 +50,11 @@ begin
   loop
     execute format('alter table %s enable row level security', o.name);
   end loop;
+  -- Whom an administrator lets read the log reads it; nobody else writes it.
+  if not (select c.relrowsecurity from pg_class c where c.oid = 'frontdesk.event'::regclass) then
+    alter table frontdesk.event enable row level security;
+    create policy read on frontdesk.event for select using (true);
+  end if;
   for o in
     select n.nspname, a.grantee from pg_namespace n, aclexplode(n.nspacl) a
     where n.nspname in ('frontdesk', 'frontdesk_internal') and a.grantee <> n.nspowner

@@ -245,6 +245,9 @@ $$;
 update frontdesk.job set command = 'alter role regress_data superuser';
 insert into frontdesk.endpoint_secret (endpoint_id, secret) values (1, '');
 \echo :SQLSTATE
+select count(*) > 0 as reads_the_log from frontdesk.event;
+insert into frontdesk.event (id, xid, created_at, op, depth, type, actor) values (1, '1', now(), 'S', 0, 'job.failed', 'forged');
+\echo :SQLSTATE
 reset role;
 select what, outcome from attempts where outcome like '%_all_data' order by 1;
 select command from frontdesk.job;
