@@ -1,4 +1,5 @@
 //! The ground floor: what the rest needs of PostgreSQL, and where the care that it takes is taken once.
 
 pub mod door;
+pub mod jsonb;
 pub mod role;

@@ -4,7 +4,6 @@ use std::str::FromStr;
 
 use courier::{Guard, HeaderName, HeaderValue, Target, UrlError};
 use filter::{Filter, Pattern};
-use pgrx::JsonB;
 use pgrx::prelude::*;
 use retry::Policy;
 use signing::Secret;
@@ -12,6 +11,7 @@ use template::Template;
 
 use crate::engine::{Payload, Signature};
 use crate::error::{invalid, raise};
+use crate::pg::jsonb::Jsonb;
 use crate::{ffi, guc, vault};
 
 #[pg_extern(sql = false)]
@@ -48,8 +48,8 @@ fn check_pattern(pattern: Option<&str>) -> &str {
 }
 
 #[pg_extern(sql = false)]
-fn check_filter(filter: Option<JsonB>) -> Option<JsonB> {
-    if let Some(JsonB(filter)) = &filter {
+fn check_filter(filter: Option<Jsonb>) -> Option<Jsonb> {
+    if let Some(Jsonb(filter)) = &filter {
         Filter::parse(filter).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
     }
     filter
@@ -81,8 +81,8 @@ fn wrong_url(error: &UrlError) -> ! {
 }
 
 #[pg_extern(sql = false)]
-fn check_headers(headers: Option<JsonB>) -> Option<JsonB> {
-    if let Some(JsonB(headers)) = &headers {
+fn check_headers(headers: Option<Jsonb>) -> Option<Jsonb> {
+    if let Some(Jsonb(headers)) = &headers {
         parse_headers(headers);
     }
     headers
@@ -150,8 +150,8 @@ fn check_signature(signature: Option<&str>) -> &str {
 }
 
 #[pg_extern(sql = false)]
-fn check_retry(policy: Option<JsonB>) -> Option<JsonB> {
-    if let Some(JsonB(value)) = &policy
+fn check_retry(policy: Option<Jsonb>) -> Option<Jsonb> {
+    if let Some(Jsonb(value)) = &policy
         && !value.is_null()
     {
         Policy::parse(value).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));

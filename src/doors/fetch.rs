@@ -12,13 +12,14 @@ use super::check::{parse_headers, parse_url};
 use crate::engine;
 use crate::error::{invalid, raise};
 use crate::guc;
+use crate::pg::jsonb::Jsonb;
 
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn http_fetch(
     method: Option<&str>,
     url: Option<&str>,
-    headers: Option<JsonB>,
+    headers: Option<Jsonb>,
     body: Option<&[u8]>,
     timeout_ms: Option<i32>,
 ) -> TableIterator<

@@ -1,11 +1,11 @@
 //! Room 60: filters as SQL, and passages of a text.
 
 use filter::Filter;
-use pgrx::JsonB;
 use pgrx::prelude::*;
 use text_splitter::{ChunkConfig, TextSplitter};
 
 use crate::error::{invalid, raise};
+use crate::pg::jsonb::Jsonb;
 
 /// A text that is split, in bytes.
 const MOST_TEXT: usize = 64 << 20;
@@ -75,10 +75,10 @@ fn blocks(content: &str, most: usize) -> Vec<&str> {
 
 /// `column` comes quoted.
 #[pg_extern(sql = false)]
-fn filter_predicate(filter: Option<JsonB>, column: Option<&str>, containing: bool) -> Option<String> {
+fn filter_predicate(filter: Option<Jsonb>, column: Option<&str>, containing: Option<bool>) -> Option<String> {
     let json = filter?.0;
     let mut filter = parse(&json);
-    if containing {
+    if containing == Some(true) {
         filter = parse(&filter::containing(&json));
     }
     Some(filter::sql(&filter, column?).unwrap_or_else(|error| invalid(error.to_string(), error.hint())))

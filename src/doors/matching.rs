@@ -1,10 +1,10 @@
 //! Room 21: patterns and filters, as SQL sees them.
 
 use filter::{Filter, Pattern};
-use pgrx::JsonB;
 use pgrx::prelude::*;
 
 use crate::error::invalid;
+use crate::pg::jsonb::Jsonb;
 
 #[pg_extern(sql = false)]
 fn pattern_matches(pattern: Option<&str>, kind: Option<&str>) -> Option<bool> {
@@ -13,7 +13,7 @@ fn pattern_matches(pattern: Option<&str>, kind: Option<&str>) -> Option<bool> {
 }
 
 #[pg_extern(sql = false)]
-fn filter_matches(filter: Option<JsonB>, document: Option<JsonB>) -> Option<bool> {
+fn filter_matches(filter: Option<Jsonb>, document: Option<Jsonb>) -> Option<bool> {
     let filter = Filter::parse(&filter?.0).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
     Some(filter.matches(&document?.0))
 }

@@ -2,19 +2,19 @@
 
 use std::cell::RefCell;
 
-use pgrx::JsonB;
 use pgrx::prelude::*;
 use schema::{Cache, Checker};
 
 use crate::error::invalid;
+use crate::pg::jsonb::Jsonb;
 
 thread_local! {
     static COMPILED: RefCell<Cache> = const { RefCell::new(Cache::new()) };
 }
 
 #[pg_extern(sql = false)]
-fn check_schema(schema: Option<JsonB>) -> Option<JsonB> {
-    if let Some(JsonB(schema)) = &schema {
+fn check_schema(schema: Option<Jsonb>) -> Option<Jsonb> {
+    if let Some(Jsonb(schema)) = &schema {
         Checker::compile(schema).unwrap_or_else(|error| invalid(error.to_string(), Some(error.hint())));
     }
     schema
@@ -22,8 +22,8 @@ fn check_schema(schema: Option<JsonB>) -> Option<JsonB> {
 
 #[pg_extern(sql = false)]
 fn validate_json(
-    schema: JsonB,
-    document: JsonB,
+    schema: Jsonb,
+    document: Jsonb,
 ) -> TableIterator<'static, (name!(path, String), name!(message, String))> {
     let checker = COMPILED.with_borrow_mut(|cache| cache.get(&schema.0));
     let checker = checker.unwrap_or_else(|error| invalid(error.to_string(), Some(error.hint())));

@@ -1,16 +1,16 @@
 //! Room 21: webhooks that come in.
 
-use pgrx::JsonB;
 use pgrx::prelude::*;
 use signing::VerifyScheme;
 
 use crate::engine::clock;
 use crate::error::invalid;
+use crate::pg::jsonb::Jsonb;
 
 #[pg_extern(sql = false)]
 fn verify_webhook(
     secret: Option<&str>,
-    headers: Option<JsonB>,
+    headers: Option<Jsonb>,
     body: Option<&[u8]>,
     scheme: Option<&str>,
     tolerance: Option<Interval>,
@@ -19,7 +19,7 @@ fn verify_webhook(
         .unwrap_or("standard")
         .parse()
         .unwrap_or_else(|error: signing::UnknownScheme| invalid(error.to_string(), error.hint()));
-    let Some(JsonB(serde_json::Value::Object(headers))) = headers else {
+    let Some(Jsonb(serde_json::Value::Object(headers))) = headers else {
         invalid(
             "headers must be a JSON object",
             Some("As in {\"webhook-id\": \"...\", \"webhook-signature\": \"...\"}.".into()),
