@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use postgres::types::FromSqlOwned;
 use postgres::{Client, NoTls, Row};
 
-use xtask::amcheck;
+use xtask::{amcheck, faults};
 
 use crate::server::Server;
 use crate::wait::wait_until;
@@ -160,11 +160,12 @@ impl Drop for Database {
         if self.ours && self.server.is_running() {
             let wrong = amcheck::findings(&self.server, &self.name);
             let _ = self.server.psql("postgres", &format!("drop database if exists {} with (force)", self.name));
-            match wrong {
-                Err(error) => eprintln!("{} was not looked at by amcheck: {error:#}", self.name),
-                Ok(wrong) if wrong.is_empty() || std::thread::panicking() => {}
-                Ok(wrong) => panic!("{}", wrong.join("\n")),
-            }
+            let mut wrong = wrong.unwrap_or_else(|error| {
+                eprintln!("{} was not looked at by amcheck: {error:#}", self.name);
+                Vec::new()
+            });
+            wrong.extend(faults::crashes(&self.server.log()));
+            assert!(wrong.is_empty() || std::thread::panicking(), "{}", wrong.join("\n"));
         }
     }
 }

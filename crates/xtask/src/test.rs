@@ -137,9 +137,10 @@ fn conclude(summary: &[(&str, Verdict, f32)]) -> Result<()> {
         // Once more where the end of a long output is all that is kept of it.
         println!("\n== failed: {name}\n{}", step::last_lines(verdict.closing(), 60));
     }
+    let skipped = summary.iter().filter(|(_, verdict, _)| verdict.word() == "skipped").count();
+    println!("{} passed, {} failed, {skipped} skipped", summary.len() - failed.len() - skipped, failed.len());
     if !failed.is_empty() {
         bail!("{} of {} suites failed: {}", failed.len(), summary.len(), failed.join(", "));
     }
-    println!("all {} suites passed", summary.len());
     Ok(())
 }
