@@ -142,6 +142,7 @@ begin
     where not exists (select from frontdesk.embed_refused f where f.source_id = $1 and f.content_hash = r.hash)',
     content_column, source, embedding_column, condition)
   into waiting using this;
+  perform frontdesk.embed_note(this, waiting, 0);
   return waiting;
 end
 $$;

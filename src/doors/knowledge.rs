@@ -9,7 +9,7 @@ use crate::pg::jsonb::Jsonb;
 
 /// A text that is split, in bytes.
 const MOST_TEXT: usize = 64 << 20;
-/// All its passages, in bytes: with a large overlap they are many times the text.
+/// All its passages, in bytes: with a large overlap they may be many times the text.
 const MOST_PASSED: usize = 256 << 20;
 
 /// Of at most `size` characters, cut between paragraphs, sentences or words where that is possible; each begins with
@@ -30,6 +30,10 @@ fn split_text(content: Option<&str>, size: i32, overlap: i32) -> SetOfIterator<'
     });
     if content.len() > MOST_TEXT {
         too_much(format!("the text has {} MB, of which at most {} are split", content.len() >> 20, MOST_TEXT >> 20));
+    }
+    // Before the work, as far as that can be known: as many more as they overlap.
+    if (content.len() / (size - overlap)).saturating_mul(size) > MOST_PASSED {
+        too_much(format!("the passages of the text would have more than {} MB", MOST_PASSED >> 20));
     }
     let splitter = TextSplitter::new(config);
     let mut passages: Vec<String> = Vec::new();

@@ -55,3 +55,15 @@ reset role;
 revoke all on notes from regress_reader;
 revoke usage on schema public from regress_reader;
 drop role regress_reader;
+
+-- what has no rows of its own is refused in a sentence; a materialized view has
+create view seen as select * from notes;
+select * from frontdesk.search_documents('seen', '[1,0,0]');
+select * from frontdesk.search_documents('seen', query => 'apples');
+create materialized view kept as select * from notes;
+select count(*) > 0 from frontdesk.search_documents('kept', '[1,0,0]');
+
+-- bounds
+select * from frontdesk.search_documents('notes', query => repeat('word ', 3000));
+select count(*) from frontdesk.split_text(repeat('x', 70000000));
+select count(*) from frontdesk.split_text(repeat('many words ', 200000), 5000, 4999);

@@ -120,6 +120,63 @@ reset role;
 drop owned by regress_embed;
 drop role regress_embed;
 
+\echo # a condition is evaluated by the owner of the table alone: not by a superuser who looks, asks to embed again, or counts
+create table ran (who text);
+grant select, insert on ran to public;
+create role regress_towner;
+grant create on schema public to regress_towner;
+grant execute on function frontdesk.embed_table(regclass, name, name, text, text) to regress_towner;
+set role regress_towner;
+create table hers (id int primary key, body text, vec vector(4));
+create function hers(text) returns boolean language plpgsql as $$ begin insert into public.ran values (current_user); return true; end $$;
+insert into hers values (1, 'one', '[1,2,3,4]'), (2, 'two', null);
+select frontdesk.embed_table('hers', 'body', 'vec', 'small', 'public.hers(body)');
+reset role;
+truncate ran;
+select source, owner, pending from frontdesk.embed_tables where source = 'hers';
+select pending >= 0 as counted from frontdesk.embedders;
+select frontdesk.embed_again('hers');
+select * from frontdesk.embed_failures('hers');
+select frontdesk.embed_rows(id) from frontdesk.embed_source where source = 'hers'::regclass;
+select * from frontdesk.embed_pick((select id from frontdesk.embed_source where source = 'hers'::regclass), 1, 100, '{}', '{}');
+select frontdesk.embed_declaration(id) from frontdesk.embed_source where source = 'hers'::regclass;
+select frontdesk.alter_embedder('small', model => 'text-embedding-4-small');
+select * from ran;
+select forget, vec from frontdesk.embed_source s, hers where s.source = 'hers'::regclass order by hers.id;
+-- what the job of the owner does with it
+set role regress_towner;
+select frontdesk.embed_declaration(id) is not null as works from frontdesk.embed_own where source = 'hers'::regclass;
+select frontdesk.embed_counted(id) from frontdesk.embed_own where source = 'hers'::regclass;
+select id, vec from hers order by id;
+select distinct who from ran;
+-- others neither see, count nor start it
+select count(*) from frontdesk.embed_own where source = 'part'::regclass;
+reset role;
+select id as part from frontdesk.embed_source where source = 'part'::regclass \gset
+set role regress_towner;
+select frontdesk.embed_start(:part, true);
+select frontdesk.embed_remove(:part);
+select frontdesk.embed_refuse(:part, '{1}', 'x');
+select frontdesk.embed_forget(:part, null);
+select frontdesk.embed_note(:part, 1, 1);
+select frontdesk.embed_declare('part', 'body', 'vec', 1, 'true');
+update frontdesk.embed_source set job_id = 1;
+create trigger mine before update on hers for each row execute function frontdesk.embed_reset('id');
+create trigger mine after insert on hers for each statement execute function frontdesk.embed_wake('vec');
+reset role;
+select source, pending, failed from frontdesk.embed_tables where source = 'hers';
+select frontdesk.unembed_table('hers');
+drop owned by regress_towner;
+drop role regress_towner;
+-- an application with the right to embed a text needs no other
+create role regress_asker;
+grant execute on function frontdesk.embed(text, text) to regress_asker;
+set role regress_asker;
+select frontdesk.embed('  ', 'small');
+reset role;
+drop owned by regress_asker;
+drop role regress_asker;
+
 \echo # no more
 select frontdesk.remove_embedder('small');
 select frontdesk.unembed_table('part'), frontdesk.unembed_table('note'), frontdesk.unembed_table('note');

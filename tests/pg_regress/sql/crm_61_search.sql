@@ -78,6 +78,10 @@ select id from match_documents(vec(1, 2), null, 10);
 select id, metadata->>'job_type' as job_type, round(similarity::numeric, 2) as similarity from match_documents_langchain(vec(1, 2), 2);
 select count(*) from match_documents_langchain(query_embedding => vec(1, 2), filter => '{"job_type": "interim"}');
 
+select id, embedding = vec(0.95, 2) as embedding, similarity > 0.9 as near from match_documents_langchain(vec(1, 2), 1);
+select id, jsonb_typeof(embedding), jsonb_array_length(embedding) from match_documents_langchain_js(vec(1, 2), 1);
+select count(*) from hybrid_search(repeat('word ', 3000));
+
 -- a replaced version is not found
 select replace_document(1, 'Senior Backend Developer - filled', embedding => vec(0.6, 2)) as id;
 select id, round(similarity::numeric, 2) as similarity from match_documents(vec(1, 2), 0.55, 10);
