@@ -1,5 +1,7 @@
 //! Reading a response's body within limits.
 
+use bytes::Bytes;
+use h2::RecvStream;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
@@ -17,19 +19,49 @@ pub(crate) async fn read_body(body: &mut Incoming, keep: usize, most: usize) -> 
     let keep = keep.min(most);
     // A body announced as too long costs the connection anyway: read no more of it than is kept.
     let most = if body.size_hint().lower() > most as u64 { keep } else { most };
-    let mut kept = Vec::new();
-    let mut read = 0;
+    let mut kept = Kept { bytes: Vec::new(), keep, read: 0 };
     while !body.is_end_stream() {
         let frame = match body.frame().await {
             Some(frame) => frame?,
             None => break,
         };
         let Some(data) = frame.data_ref() else { continue };
-        read += data.len();
-        kept.extend_from_slice(&data[..data.len().min(keep - kept.len())]);
-        if read > most {
-            return Ok(ReadBody { kept, truncated: true, complete: false });
+        if kept.add(data) > most {
+            return Ok(kept.end(false));
         }
     }
-    Ok(ReadBody { truncated: read > kept.len(), kept, complete: true })
+    Ok(kept.end(true))
+}
+
+/// The same of a stream of HTTP/2. What is not read is refused by resetting the stream, which costs no connection.
+pub(crate) async fn read_stream(mut body: RecvStream, keep: usize, most: usize) -> Result<ReadBody, h2::Error> {
+    let mut kept = Kept { bytes: Vec::new(), keep: keep.min(most), read: 0 };
+    while let Some(data) = body.data().await {
+        let data = data?;
+        // fails only for more than was received
+        let _ = body.flow_control().release_capacity(data.len());
+        if kept.add(&data) > most {
+            return Ok(kept.end(false));
+        }
+    }
+    Ok(kept.end(true))
+}
+
+struct Kept {
+    bytes: Vec<u8>,
+    keep: usize,
+    read: usize,
+}
+
+impl Kept {
+    /// Returns how much was read so far.
+    fn add(&mut self, data: &Bytes) -> usize {
+        self.read += data.len();
+        self.bytes.extend_from_slice(&data[..data.len().min(self.keep - self.bytes.len())]);
+        self.read
+    }
+
+    fn end(self, complete: bool) -> ReadBody {
+        ReadBody { truncated: !complete || self.read > self.bytes.len(), kept: self.bytes, complete }
+    }
 }

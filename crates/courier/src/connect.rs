@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use h2::client::SendRequest;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -15,10 +17,17 @@ use crate::resolve::Directory;
 use crate::settings::Settings;
 use crate::stream::{Metered, Wire};
 use crate::target::{Target, literal};
-use crate::tls::handshake_failure;
+use crate::tls::{H2, handshake_failure};
+use crate::wide::{Connection, handshake};
 
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 4;
+
+/// An open connection, by what is spoken on it.
+pub(crate) enum Connected {
+    Line(Line),
+    Wide(SendRequest<Bytes>, Box<Connection>),
+}
 
 /// Opens a connection before `deadline`; `dialled` is set to the address tried last, also on failure.
 pub(crate) async fn connect(
@@ -27,22 +36,31 @@ pub(crate) async fn connect(
     directory: &Directory,
     deadline: Instant,
     dialled: &mut Option<IpAddr>,
-) -> Result<Line, Failure> {
+) -> Result<Connected, Failure> {
     let addresses = allowed_addresses(target, &settings.guard, directory, deadline).await?;
     let tcp = dial(&addresses, target.origin.port, deadline, dialled).await?;
+    let mut wide = false;
     let wire = match &target.server_name {
         None => Wire::Plain(tcp),
         Some(name) => {
             let connector = TlsConnector::from(settings.tls.client()?);
             let handshake = connector.connect(name.clone(), tcp);
             match timeout_at(deadline, handshake).await {
-                Ok(stream) => Wire::Tls(Box::new(stream.map_err(|e| handshake_failure(&e))?)),
+                Ok(stream) => {
+                    let stream = stream.map_err(|e| handshake_failure(&e))?;
+                    wide = stream.get_ref().1.alpn_protocol() == Some(H2);
+                    Wire::Tls(Box::new(stream))
+                }
                 Err(_) => return Err(Failure::new(FailureKind::ConnectTimeout, "no TLS handshake in time")),
             }
         }
     };
     let (stream, heard) = Metered::new(wire);
-    Line::open(stream, heard).await
+    if wide {
+        let (sender, connection) = handshake(stream).await?;
+        return Ok(Connected::Wide(sender, Box::new(connection)));
+    }
+    Line::open(stream, heard).await.map(Connected::Line)
 }
 
 /// The addresses that may be dialled. A name with public and private addresses is dialled at the public ones only.

@@ -143,9 +143,7 @@ async fn obey(mut commands: UnboundedReceiver<Command>, shared: Arc<Shared>) {
         match command {
             Command::Send(batch) => {
                 for request in batch {
-                    if let Some(job) = shared.pool.place(Job::new(request, &shared.inbox)) {
-                        shared.start(job);
-                    }
+                    shared.begin(shared.pool.place(Job::new(request, &shared.inbox)));
                 }
             }
             Command::Recall(group) => {

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Version, header};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -37,7 +36,7 @@ pub(crate) enum Exchanged {
         response: Response,
         reusable: bool,
     },
-    /// the connection broke before a byte of the response came
+    /// the connection broke before a byte of the response came, or the receiver says that it has not looked at the request
     Unanswered(Failure),
     Failed(Failure),
 }
@@ -186,7 +185,7 @@ fn bare(status: u16) -> Response {
     Response { status, truncated: true, ..Response::default() }
 }
 
-fn to_response(answer: &http::Response<Incoming>, keep_headers: bool, body: ReadBody) -> Response {
+pub(crate) fn to_response<B>(answer: &http::Response<B>, keep_headers: bool, body: ReadBody) -> Response {
     Response {
         status: answer.status().as_u16(),
         headers: if keep_headers { kept_headers(answer.headers()) } else { Vec::new() },
@@ -204,6 +203,6 @@ fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 
-fn timed_out(request: &Request, what: &str) -> Failure {
+pub(crate) fn timed_out(request: &Request, what: &str) -> Failure {
     Failure::new(FailureKind::Timeout, format!("{what} within {} ms", request.timeout.as_millis()))
 }

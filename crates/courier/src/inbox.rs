@@ -108,12 +108,16 @@ pub(crate) struct Job {
     inbox: Arc<Inbox>,
     started: Option<(SystemTime, Instant)>,
     finished: bool,
+    /// the pool counts it as opening a connection
+    pub(crate) opens: bool,
+    /// it was sent before, on a connection whose receiver has not looked at it
+    pub(crate) again: bool,
 }
 
 impl Job {
     pub(crate) fn new(request: Request, inbox: &Arc<Inbox>) -> Job {
         inbox.open.fetch_add(1, Ordering::Relaxed);
-        Job { request, inbox: inbox.clone(), started: None, finished: false }
+        Job { request, inbox: inbox.clone(), started: None, finished: false, opens: false, again: false }
     }
 
     /// Starts the clock, the first time it is called; returns when the request has to be done.

@@ -1,7 +1,7 @@
 //! The only crate with sockets: `Request` -> `Receipt`.
 //!
-//! [`Courier`] sends any number of requests from one extra thread (tokio current-thread, hyper, HTTP/1.1 only, own
-//! keep-alive pool). [`Fetch`] sends a single one while the caller waits and can interrupt.
+//! [`Courier`] sends any number of requests from one extra thread (tokio current-thread, hyper and h2, own pool of
+//! connections; HTTP/2 where the receiver offers it in the TLS handshake). [`Fetch`] sends a single one while the caller waits and can interrupt.
 //!
 //! What holds for both:
 //! - every resolved address passes the [`Guard`] and exactly that address is dialled: no second look-up;
@@ -31,6 +31,7 @@ mod slot;
 mod stream;
 mod target;
 mod tls;
+mod wide;
 mod worker;
 
 pub use bytes::Bytes;

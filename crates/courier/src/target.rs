@@ -21,6 +21,8 @@ pub struct Target {
     pub(crate) server_name: Option<ServerName<'static>>,
     pub(crate) host_header: HeaderValue,
     pub(crate) path: Uri,
+    /// with scheme and host, as HTTP/2 has it
+    pub(crate) absolute: Uri,
 }
 
 /// Scheme, host and port: connections are shared within one origin.
@@ -89,6 +91,7 @@ impl Target {
             text: text.to_owned(),
             server_name: if tls { Some(server_name(&host)?) } else { None },
             host_header: HeaderValue::from_str(&authority).map_err(malformed)?,
+            absolute: format!("{scheme}://{authority}{path}").parse().map_err(malformed)?,
             path: path.parse().map_err(malformed)?,
             origin: Arc::new(Origin { host, port, tls }),
         })

@@ -11,6 +11,9 @@ use rustls::{CertificateError, ClientConfig, InvalidMessage, RootCertStore};
 
 use crate::failure::{Failure, FailureKind};
 
+/// HTTP/2 in the handshake (RFC 9113, section 3.2).
+pub(crate) const H2: &[u8] = b"h2";
+
 /// Client configuration, built at the first https request: plain http never pays for it.
 pub(crate) struct Tls {
     extra_ca_file: Option<PathBuf>,
@@ -65,7 +68,7 @@ impl Tls {
             .map_err(|e| e.to_string())?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        client.alpn_protocols = vec![b"http/1.1".to_vec()];
+        client.alpn_protocols = vec![H2.to_vec(), b"http/1.1".to_vec()];
         Ok(client)
     }
 }

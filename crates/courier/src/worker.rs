@@ -1,4 +1,5 @@
-//! A worker: one task, at most one connection, one job after the other.
+//! A worker: one task, at most one connection. Over HTTP/1.1 it does one job after the other, over HTTP/2 it drives the
+//! connection while tasks of their own do the jobs.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,15 +7,16 @@ use std::sync::Arc;
 use http::Method;
 use tokio::time::Instant;
 
-use crate::connect::connect;
+use crate::connect::{Connected, connect};
 use crate::exchange::{Elapsed, Exchanged, Line};
 use crate::failure::{Failure, FailureKind};
 use crate::inbox::{Inbox, Job};
-use crate::pool::{Free, Pool};
+use crate::pool::{Free, Pool, Start};
 use crate::resolve::Directory;
 use crate::settings::{CONNECT_TIMEOUT, Settings};
 use crate::slot::{Hand, Slot};
 use crate::target::Origin;
+use crate::wide::{Connection, Wide};
 
 /// What all workers share.
 pub(crate) struct Shared {
@@ -33,6 +35,14 @@ struct Held {
     since: Instant,
 }
 
+/// What a job has left behind.
+enum Served {
+    /// a connection for the next one, or none
+    Line(Option<Held>),
+    /// a connection of HTTP/2 and the job, which is to be done on it
+    Wide(Box<Job>, Arc<Wide>, Box<Connection>, bool),
+}
+
 /// Works from `first` on, until there is nothing left to do.
 pub(crate) async fn work(shared: Arc<Shared>, first: Job) {
     let _alarm = Alarm(&shared.inbox);
@@ -42,8 +52,13 @@ pub(crate) async fn work(shared: Arc<Shared>, first: Job) {
     while let Some(job) = next {
         let origin = job.request.target.origin.clone();
         let group = job.request.group;
-        held = shared.serve(job, held).await;
-        shared.pool.done(group);
+        match shared.serve(job, held.take()).await {
+            Served::Line(line) => {
+                held = line;
+                shared.pool.done(group);
+            }
+            Served::Wide(job, wide, connection, counted) => shared.carry(*job, wide, *connection, counted).await,
+        }
         next = match held.take() {
             Some(free) if shared.is_current(&free) => shared.next_or_idle(free, &slot, &mut held).await,
             _ => None,
@@ -55,54 +70,85 @@ pub(crate) async fn work(shared: Arc<Shared>, first: Job) {
 }
 
 impl Shared {
+    /// Begins what the pool says.
+    pub(crate) fn begin(self: &Arc<Self>, start: Option<Start>) {
+        match start {
+            Some(Start::Worker(job)) => self.start(job),
+            Some(Start::Stream(job, wide)) => self.stream(job, wide),
+            None => {}
+        }
+    }
+
     /// Starts a worker with its first job.
     pub(crate) fn start(self: &Arc<Self>, job: Job) {
         tokio::spawn(work(self.clone(), job));
+    }
+
+    fn stream(self: &Arc<Self>, job: Job, wide: Arc<Wide>) {
+        tokio::spawn(stream(self.clone(), job, wide));
     }
 
     fn is_current(&self, held: &Held) -> bool {
         Arc::ptr_eq(&held.settings, &self.pool.settings())
     }
 
-    /// Does one job. Returns the connection when it can be used again.
-    async fn serve(&self, mut job: Job, held: Option<Held>) -> Option<Held> {
+    /// Does one job, on the connection at hand or on one of its own.
+    async fn serve(self: &Arc<Self>, mut job: Job, held: Option<Held>) -> Served {
         let deadline = job.start();
+        let counted = std::mem::take(&mut job.opens);
+        let origin = job.request.target.origin.clone();
         if job.request.method == Method::CONNECT {
+            self.narrow(&origin, counted);
             job.finish(None, Err(Failure::new(FailureKind::Protocol, "CONNECT asks for a tunnel, not for a response")));
-            return held;
+            return Served::Line(held);
         }
         if let Some(mut held) = held {
-            if *held.origin == *job.request.target.origin {
+            if *held.origin == *origin {
                 match held.line.exchange(&job.request, &held.settings, deadline).await {
                     // The receiver closed a kept connection just as we used it. It has not answered, most likely not even
                     // read: once more, on a connection of our own making.
                     Exchanged::Unanswered(_) => {}
-                    other => return conclude(job, held, other),
+                    other => {
+                        self.narrow(&origin, counted);
+                        return Served::Line(conclude(job, held, other));
+                    }
                 }
             }
             self.pool.forget(&held.origin);
         }
-        match self.open(&job, deadline).await {
-            Ok(mut held) => {
+        let settings = self.pool.settings();
+        let mut address = None;
+        let until = deadline.min(Instant::now() + CONNECT_TIMEOUT);
+        match connect(&job.request.target, &settings, &self.directory, until, &mut address).await {
+            Ok(Connected::Line(line)) => {
+                self.narrow(&origin, counted);
+                let mut held = Held { line, origin, address, settings, since: Instant::now() };
                 let exchanged = held.line.exchange(&job.request, &held.settings, deadline).await;
-                conclude(job, held, exchanged)
+                Served::Line(conclude(job, held, exchanged))
             }
-            Err((address, failure)) => {
+            Ok(Connected::Wide(sender, connection)) => {
+                let wide = Arc::new(Wide::new(sender, origin, address, settings));
+                Served::Wide(Box::new(job), wide, connection, counted)
+            }
+            Err(failure) => {
+                self.narrow(&origin, counted);
                 job.finish(address, Err(failure));
-                None
+                Served::Line(None)
             }
         }
     }
 
-    async fn open(&self, job: &Job, deadline: Instant) -> Result<Held, (Option<IpAddr>, Failure)> {
-        let settings = self.pool.settings();
-        let target = &job.request.target;
-        let deadline = deadline.min(Instant::now() + CONNECT_TIMEOUT);
-        let mut address = None;
-        match connect(target, &settings, &self.directory, deadline, &mut address).await {
-            Ok(line) => Ok(Held { line, origin: target.origin.clone(), address, settings, since: Instant::now() }),
-            Err(failure) => Err((address, failure)),
-        }
+    fn narrow(self: &Arc<Self>, origin: &Arc<Origin>, counted: bool) {
+        self.pool.narrow(origin, counted).into_iter().for_each(|job| self.start(job));
+    }
+
+    /// Drives a connection of HTTP/2 to its end.
+    async fn carry(self: &Arc<Self>, first: Job, wide: Arc<Wide>, connection: Connection, counted: bool) {
+        let origin = wide.origin.clone();
+        let others = self.pool.widen(&origin, &wide, counted);
+        std::iter::once(first).chain(others).for_each(|job| self.stream(job, wide.clone()));
+        wide.drive(connection, || self.pool.retire(&origin, &wide)).await;
+        self.pool.remove_lane(&origin, &wide);
     }
 
     /// The next job and, in `held`, the connection to do it on; without a job the connection was idle for too long, or
@@ -139,6 +185,37 @@ fn conclude(job: Job, held: Held, exchanged: Exchanged) -> Option<Held> {
             job.finish(held.address, Err(failure));
             None
         }
+    }
+}
+
+/// Does one job after the other as streams of a connection.
+async fn stream(shared: Arc<Shared>, first: Job, wide: Arc<Wide>) {
+    let _alarm = Alarm(&shared.inbox);
+    let origin = wide.origin.clone();
+    let mut next = Some(first);
+    while let Some(mut job) = next {
+        let deadline = job.start();
+        let group = job.request.group;
+        match wide.exchange(&job.request, deadline).await {
+            Exchanged::Answered { response, .. } => {
+                job.finish(wide.address, Ok(response));
+                shared.pool.done(group);
+            }
+            // The receiver is leaving and has not looked at it: once more, on another connection.
+            Exchanged::Unanswered(_) if !std::mem::replace(&mut job.again, true) => {
+                shared.pool.lose(&origin, &wide).into_iter().for_each(|job| shared.start(job));
+                shared.begin(shared.pool.place_again(job));
+            }
+            Exchanged::Unanswered(failure) | Exchanged::Failed(failure) => {
+                // a connection that does not answer may be dead
+                if wide.has_ended() || failure.kind == FailureKind::Timeout {
+                    shared.pool.lose(&origin, &wide).into_iter().for_each(|job| shared.start(job));
+                }
+                job.finish(wide.address, Err(failure));
+                shared.pool.done(group);
+            }
+        }
+        next = shared.pool.next_stream(&origin, &wide);
     }
 }
 

@@ -4,9 +4,9 @@ use std::error::Error;
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use crate::desk::{Desk, NoAnswer};
 use crate::raw::{Stream, misbehave};
@@ -25,4 +25,17 @@ pub(crate) async fn serve(desk: Arc<Desk>, stream: impl Stream) {
         // the peer hanging up in the middle is the purpose
         let _ = misbehave(stream, *raw).await;
     }
+}
+
+/// The same over HTTP/2.
+pub(crate) async fn serve_http2(desk: Arc<Desk>, stream: impl Stream) {
+    let service = service_fn(move |request| {
+        let desk = desk.clone();
+        async move { desk.serve(request).await }
+    });
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .max_concurrent_streams(128)
+        .serve_connection(TokioIo::new(stream), service);
+    // the peer hanging up is its own affair
+    let _ = connection.await;
 }

@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use crate::connection::serve;
+use crate::connection::{serve, serve_http2};
 use crate::desk::Desk;
 use crate::options::{Options, Tls};
 use crate::record::Record;
@@ -22,6 +22,8 @@ use crate::stats::{Arrival, Stats};
 
 /// Connections the kernel may hold for us: thousands come at once in the bench.
 const BACKLOG: u32 = 4096;
+
+const H2: &[u8] = b"h2";
 
 /// A running receiver; stops when dropped.
 pub struct Receiver {
@@ -36,7 +38,7 @@ impl Receiver {
     /// Starts listening. Errors when the address is taken, a secret, certificate or the record file is unusable.
     pub fn spawn(options: Options) -> io::Result<Receiver> {
         let desk = Arc::new(Desk::new(&options)?);
-        let acceptor = options.tls.as_ref().map(acceptor).transpose()?;
+        let acceptor = options.tls.as_ref().map(|tls| acceptor(tls, options.http2)).transpose()?;
         let (stop, stopped) = watch::channel(false);
         let runtimes = (0..options.threads.max(1)).map(|_| runtime()).collect::<io::Result<Vec<_>>>()?;
         let listener = listen(options.listen, runtimes.first())?;
@@ -146,23 +148,29 @@ async fn welcome(stream: TcpStream, desk: Arc<Desk>, acceptor: Option<TlsAccepto
         // a client that does not trust us hangs up here
         Some(acceptor) => {
             if let Ok(stream) = acceptor.accept(stream).await {
-                serve(desk, stream).await;
+                match stream.get_ref().1.alpn_protocol() == Some(H2) {
+                    true => serve_http2(desk, stream).await,
+                    false => serve(desk, stream).await,
+                }
             }
         }
     }
 }
 
-fn acceptor(tls: &Tls) -> io::Result<TlsAcceptor> {
+fn acceptor(tls: &Tls, http2: bool) -> io::Result<TlsAcceptor> {
     let invalid = |e: &dyn std::fmt::Display| io::Error::new(io::ErrorKind::InvalidInput, e.to_string());
     let certificates = CertificateDer::pem_slice_iter(tls.certificates.as_bytes())
         .collect::<Result<Vec<_>, _>>()
         .map_err(|e| invalid(&e))?;
     let key = PrivateKeyDer::from_pem_slice(tls.key.as_bytes()).map_err(|e| invalid(&e))?;
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|e| invalid(&e))?
         .with_no_client_auth()
         .with_single_cert(certificates, key)
         .map_err(|e| invalid(&e))?;
+    if http2 {
+        config.alpn_protocols = vec![H2.to_vec(), b"http/1.1".to_vec()];
+    }
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

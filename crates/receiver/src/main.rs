@@ -18,6 +18,7 @@ usage: receiver [options]
   --keep-ids              keep the ids of each path in order
   --threads N             default 1
   --tls-cert FILE --tls-key FILE   serve HTTPS (PEM)
+  --http2                 offer HTTP/2 there
 paths: /ok /status/N /gone /delay/MS /fail-first/N/TAG /fail-first-each/N /retry-after/S /toggle/NAME
        /redirect?to=URL /echo /big/BYTES /binary /hang /drip/MS /reset /reset/headers /reset/body /close
        /garbage /headers-endless; any other answers 200
@@ -63,6 +64,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
             "--threads" => options.threads = number(&arg, value()?)?,
             "--tls-cert" => certificates = Some(read(value()?)?),
             "--tls-key" => key = Some(read(value()?)?),
+            "--http2" => options.http2 = true,
             "--help" | "-h" => return Ok(None),
             other => return Err(format!("unknown option {other}\n{USAGE}")),
         }

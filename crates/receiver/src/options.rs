@@ -24,6 +24,8 @@ pub struct Options {
     pub threads: usize,
     /// serve HTTPS
     pub tls: Option<Tls>,
+    /// offer HTTP/2 in the TLS handshake; misbehaviour below HTTP then resets the stream
+    pub http2: bool,
 }
 
 /// A certificate chain and its key, PEM.
@@ -45,6 +47,7 @@ impl Default for Options {
             keep_ids: false,
             threads: 1,
             tls: None,
+            http2: false,
         }
     }
 }

@@ -64,7 +64,7 @@ impl Seen {
         Record {
             at_unix_us: unix_us(self.at),
             method: self.method.to_string(),
-            path: self.uri.to_string(),
+            path: self.uri.path_and_query().map_or(String::new(), |path| path.to_string()),
             id: self.id().map(str::to_owned),
             timestamp: self.header("webhook-timestamp").map(str::to_owned),
             verified: self.verified,

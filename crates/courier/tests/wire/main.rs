@@ -4,6 +4,7 @@ mod common;
 mod failures;
 mod fetch;
 mod guard;
+mod http2;
 mod keep_alive;
 mod life;
 mod limits;

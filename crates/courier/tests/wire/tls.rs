@@ -38,7 +38,7 @@ fn trusting(issuer: &Issuer) -> Config {
     Config { extra_ca_file: Some(file(&issuer.pem())), ..loopback() }
 }
 
-fn file(text: &str) -> PathBuf {
+pub fn file(text: &str) -> PathBuf {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let name = format!("courier-{}-{}.pem", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
