@@ -136,7 +136,7 @@ create or replace function frontdesk.install_crm(sample_data boolean = false) re
 language plpgsql set search_path = pg_catalog, pg_temp set client_min_messages = warning
 set standard_conforming_strings = on set check_function_bodies = on set quote_all_identifiers = off
 set default_tablespace = '' set default_table_access_method = 'heap' set datestyle = 'ISO, YMD' set intervalstyle = 'postgres'
-set plpgsql.extra_errors = 'none' set plpgsql.extra_warnings = 'none' as $$
+set plpgsql.extra_errors = 'none' set plpgsql.extra_warnings = 'none' set row_security = on as $$
 declare
   this_version text := (select extversion from pg_extension where extname = 'pg_frontdesk');
   there text;

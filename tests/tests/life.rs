@@ -1,6 +1,7 @@
 //! The engine's life: how it starts, what ends it, what it survives, when it keeps silent.
 
 mod clones;
+mod commands;
 mod crash;
 mod databases;
 mod dumps;

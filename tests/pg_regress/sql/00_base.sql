@@ -83,6 +83,18 @@ update frontdesk.installation set system_identifier = 1;
 select frontdesk.adopt(new_identity => false) = :'identity' as is_same;
 rollback;
 
+-- Where the log came along, as with pg_upgrade, an endpoint that was paused goes on from its place in it.
+
+begin;
+insert into frontdesk.cursor (endpoint_id, last_snapshot, xid, event_id, since)
+select e.id, c.last_snapshot, c.xid, c.event_id, c.since from frontdesk.endpoint e, frontdesk.cursor c where e.name = 'crm' and c.endpoint_id = 0;
+select created_snapshot as before from frontdesk.endpoint where name = 'crm' \gset
+update frontdesk.installation set system_identifier = 1;
+select frontdesk.adopt(new_identity => false) = :'identity' as is_same;
+select count(*) as places from frontdesk.cursor;
+select created_snapshot::text = :'before' as unchanged from frontdesk.endpoint where name = 'crm';
+rollback;
+
 -- Adopting what is no copy changes nothing.
 
 begin;
