@@ -36,7 +36,7 @@ fn a_command_that_is_cancelled_in_the_middle_gives_the_engine_back() {
     for timeout in ["1ms", "20ms", "300ms"] {
         let command = format!("set statement_timeout = '{timeout}';\ndrop database {}", desk.name);
         assert!(server.psql("postgres", &command).is_err());
-        desk.engine();
+        desk.wait("(select pid is not null from frontdesk.engine_slot())");
     }
     drop(other);
     desk.run("insert into lead values (1, 'Ada')");
