@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicPtr, Ordering::SeqCst};
 
 use pgrx::prelude::*;
 
+use crate::job::follow;
 use crate::{dropping, exclusive, log, wake};
 
 static PREVIOUS: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
@@ -78,6 +79,10 @@ unsafe extern "C-unwind" fn process_utility(
                 next()(statement, query, read_only, context, params, environment, receiver, completion);
                 wake::prepared();
             }
+            Command::ChangesOwners => {
+                next()(statement, query, read_only, context, params, environment, receiver, completion);
+                follow::owners_changed((*statement).utilityStmt);
+            }
             command => attend(command, statement, query, read_only, context, params, environment, receiver, completion),
         }
     }
@@ -122,6 +127,8 @@ unsafe extern "C-unwind" fn attend(
 #[derive(Clone, Copy)]
 #[repr(C)]
 enum Command {
+    /// REASSIGN OWNED, DROP OWNED.
+    ChangesOwners,
     Other,
     WantsDatabase(pg_sys::Oid),
     CommitPrepared,
@@ -161,7 +168,7 @@ unsafe fn heard(command: *mut pg_sys::Node, context: pg_sys::ProcessUtilityConte
                     context == pg_sys::ProcessUtilityContext::PROCESS_UTILITY_TOPLEVEL && !pg_sys::IsTransactionBlock();
                 alone.then(|| exclusive::wanted(command)).flatten().map(Command::WantsDatabase)
             }
-            _ => None,
+            _ => follow::is_about_owners(command).then_some(Command::ChangesOwners),
         }
     }
 }

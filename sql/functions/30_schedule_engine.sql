@@ -9,12 +9,13 @@ comment on function frontdesk.unix_us(timestamptz) is 'internal: microseconds si
 create or replace function frontdesk.engine_jobs() returns setof text
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select jsonb_build_object(
-    'id', j.id, 'name', j.name, 'schedule', j.schedule, 'run_at', frontdesk.unix_us(j.run_at), 'timezone', j.timezone,
+    'id', j.id, 'name', j.name, 'owner', j.owner::oid::bigint, 'schedule', j.schedule, 'run_at', frontdesk.unix_us(j.run_at), 'timezone', j.timezone,
     -- A job that came with a dump waits for adopt(), and where there is no such role its owner is nobody.
     'active', j.active and j.owner::oid <> 0 and j.home is not distinct from (select frontdesk.installation_id()),
     'timeout_ms', (extract(epoch from j.timeout) * 1000)::bigint, 'overlap', j.overlap, 'max_retries', j.max_retries,
     'retry_delay_ms', (extract(epoch from j.retry_delay) * 1000)::bigint, 'catch_up', j.catch_up,
     'planned_from', frontdesk.unix_us(greatest(j.planned_from, s.handled_until)), 'changed_at', frontdesk.unix_us(j.planned_from),
+    'handled_until', frontdesk.unix_us(s.handled_until),
     'failures', coalesce(s.failures, 0), 'retry_at', frontdesk.unix_us(s.retry_at), 'retry_attempt', coalesce(s.retry_attempt, 1),
     'retry_scheduled', frontdesk.unix_us(s.retry_scheduled_at), 'rebooted', frontdesk.unix_us(pg_postmaster_start_time()))::text
   from frontdesk.job j left join frontdesk.job_state s on s.job_id = j.id
@@ -53,6 +54,7 @@ declare
   u record;
   j frontdesk.job;
   new_id bigint;
+  why text;
   began timestamptz := frontdesk.now();
 begin
   -- While a dump is restored the engine may not know yet that this is a copy: it is told so.
@@ -63,6 +65,14 @@ begin
   for u in select * from unnest(job_ids, run_ids, attempts, scheduled) with ordinality u (job_id, run_id, attempt, due, place) loop
     select * into j from frontdesk.job where id = u.job_id;
     continue when not found or j.owner::oid = 0 or j.home is distinct from frontdesk.installation_id();
+    why := (select w.reason from frontdesk_internal.job_reason w where w.job_id = j.id);
+    if why is not null then
+      update frontdesk.job_run r set status = 'cancelled', finished_at = began, message = why where r.id = u.run_id and r.status = 'waiting';
+      -- It is said in frontdesk.jobs; a row for every due time would say no more.
+      insert into frontdesk.job_state as s (job_id, handled_until) values (j.id, u.due)
+      on conflict (job_id) do update set handled_until = greatest(s.handled_until, excluded.handled_until), retry_at = null, retry_attempt = null, retry_scheduled_at = null;
+      continue;
+    end if;
     if u.run_id > 0 then
       -- Taken back meanwhile?
       update frontdesk.job_run r set status = 'running', started_at = began, command = j.command
@@ -102,11 +112,13 @@ begin
       sqlstate = u.code, message = u.message
     where x.id = u.run_id and x.status in ('running', 'cancelling') returning x.* into r;
     continue when not found;
-    update frontdesk.job_state s set failures = u.failures, retry_at = u.retry_at,
-      retry_attempt = case when u.retry_at is not null then r.attempt + 1 end,
-      retry_scheduled_at = case when u.retry_at is not null then r.scheduled_at end
-    where s.job_id = r.job_id
-      and (s.failures, s.retry_at) is distinct from (u.failures, u.retry_at);
+    -- A job that never ran by its schedule has none yet.
+    insert into frontdesk.job_state as s (job_id, failures, retry_at, retry_attempt, retry_scheduled_at)
+    select j.id, u.failures, u.retry_at, case when u.retry_at is not null then r.attempt + 1 end, case when u.retry_at is not null then r.scheduled_at end
+    from frontdesk.job j where j.id = r.job_id
+    on conflict (job_id) do update set failures = excluded.failures, retry_at = excluded.retry_at,
+      retry_attempt = excluded.retry_attempt, retry_scheduled_at = excluded.retry_scheduled_at
+    where (s.failures, s.retry_at) is distinct from (excluded.failures, excluded.retry_at);
     if u.retry_at is null then
       update frontdesk.job j set active = false where j.id = r.job_id and j.run_at = r.scheduled_at and j.active;
     end if;
@@ -174,3 +186,19 @@ end
 $$;
 comment on function frontdesk.engine_job_recover() is
   'engine, at its start: runs that were under way are interrupted, and tried again if their job says so; returns how many';
+
+create or replace function frontdesk.jobs_owners_changed(roles oid[], new_owner oid) returns void
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  if new_owner is null then
+    delete from frontdesk.job j where j.owner = any (roles);
+    return;
+  end if;
+  -- A command is code: it runs with the rights of another role only when they have looked at it.
+  update frontdesk.job j set owner = new_owner, active = false,
+    name = case when exists (select from frontdesk.job o where o.owner = new_owner and o.name = j.name) then left(j.name, 160) || ' (of ' || j.owner || ')' else j.name end
+  where j.owner = any (roles) and j.owner <> new_owner;
+end
+$$;
+comment on function frontdesk.jobs_owners_changed(oid[], oid) is
+  'internal: after REASSIGN OWNED the jobs of these roles are the new owner''s, and inactive; after DROP OWNED (no new owner) they are gone';

@@ -18,11 +18,15 @@ create table frontdesk.job (
   home uuid default frontdesk.installation_id(),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  login boolean not null default true,
+  scheduled_by name,
   unique (owner, name),
   check ((schedule is null) <> (run_at is null))
 );
 comment on table frontdesk.job is 'commands that run by a schedule or once, as their owner; changed through schedule(), alter_job(), unschedule() ...';
 comment on column frontdesk.job.owner is 'the role it runs as; a number where the role was dropped';
+comment on column frontdesk.job.login is 'its owner could log in when it was scheduled: once they may no longer, it does not run';
+comment on column frontdesk.job.scheduled_by is 'who scheduled it for a role that they could become; null: the owner';
 comment on column frontdesk.job.run_at is 'when a job without a schedule runs, once';
 comment on column frontdesk.job.home is 'the installation that it was made in: one that came with a dump, or a part of one, does not run before adopt()';
 comment on column frontdesk.job.planned_from is 'no due time before this counts: when its schedule was last changed or it was activated';
@@ -80,19 +84,8 @@ create table frontdesk.job_run_failure_default partition of frontdesk.job_run_fa
 create index job_run_id on frontdesk.job_run (id);
 create index job_run_job on frontdesk.job_run (job_id, id);
 
--- Everybody has jobs of his own and sees only those. The functions run with the rights of their caller, so that current_user
--- is the caller, whoever's function calls them; these policies then decide, and a trigger checks what is written. A role may
--- have the jobs of the roles it can become (set role), which is what running a command as them amounts to.
-alter table frontdesk.job enable row level security;
-alter table frontdesk.job_state enable row level security;
-alter table frontdesk.job_run enable row level security;
-create policy own on frontdesk.job using (pg_has_role(owner::oid, 'set'));
-create policy own on frontdesk.job_state for select using (exists (select from frontdesk.job j where j.id = job_id));
-create policy own on frontdesk.job_run for select using (pg_has_role(owner::oid, 'set'));
--- run_job() asks for a run, cancel_run() takes it back.
-create policy ask on frontdesk.job_run for insert with check (status = 'waiting' and pg_has_role(owner::oid, 'set'));
-create policy take_back on frontdesk.job_run for update using (status in ('waiting', 'running', 'cancelling') and pg_has_role(owner::oid, 'set'))
-  with check (status in ('cancelled', 'cancelling'));
+-- The tables are nobody's: the verbs write them as the owner of the extension, and ask who called. A role may have the jobs of
+-- the roles it can become (set role), which is what running a command as them amounts to.
 
 select pg_catalog.pg_extension_config_dump('frontdesk.job', '');
 select pg_catalog.pg_extension_config_dump('frontdesk.job_id_seq', '');

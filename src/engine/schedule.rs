@@ -1,4 +1,5 @@
-//! Room 30 in the engine: what is due is started in order of due time, as many at once as `frontdesk.max_running_jobs`.
+//! Room 30 in the engine: what is due is started in order of due time, as many at once as there are slots, of which no role
+//! gets more than its share.
 
 mod job;
 mod run;
@@ -19,6 +20,8 @@ use crate::shmem::Slot;
 use job::{Job, Overlap};
 use run::Run;
 
+/// Runs of one job that wait; more are skipped.
+const QUEUE: usize = 100;
 /// Without a free worker slot.
 const TRY_AGAIN: Duration = Duration::from_millis(20);
 
@@ -80,10 +83,20 @@ impl Scheduler {
     /// How long nothing is to be done; None: until something happens.
     pub fn limit(&self, now: i64, polls: bool) -> Option<Duration> {
         let next = self.due.first().map(|(at, _)| Duration::from_micros(at.saturating_sub(now).max(0) as u64));
-        let unstarted = self.runs.iter().any(|run| run.worker.is_none()).then_some(TRY_AGAIN);
+        let unstarted = self.is_short().then_some(TRY_AGAIN);
         let deadline = self.runs.iter().filter_map(Run::deadline).min();
         let look = self.looked_at.filter(|_| polls).map(|at| LOOK_AGAIN.saturating_sub(at.elapsed()));
         [next, unstarted, deadline, look].into_iter().flatten().min()
+    }
+
+    /// Is there a run that has no process?
+    pub fn is_short(&self) -> bool {
+        self.runs.iter().any(|run| run.worker.is_none())
+    }
+
+    /// Gives up the slots of the processes that wait.
+    pub fn free(&mut self) {
+        self.idle.drain(..).for_each(|worker| worker.end());
     }
 
     /// The engine leaves: what runs is ended, and marked interrupted by the next engine.
@@ -115,7 +128,10 @@ impl Scheduler {
             }
         }
         let jobs = &self.jobs;
-        self.waiting.retain(|wanted| jobs.get(&wanted.job).is_some_and(|job| job.active) && wanted.run == 0);
+        // What run_job() asked for is asked for again; a retry of it goes on whatever the job's schedule does.
+        self.waiting.retain(|wanted| {
+            wanted.run == 0 && jobs.get(&wanted.job).is_some_and(|job| job.active || wanted.attempt > 1)
+        });
         for request in requests {
             if request.cancel {
                 self.runs.iter_mut().filter(|run| run.id == request.run).for_each(Run::cancel);
@@ -158,6 +174,7 @@ impl Scheduler {
                     let refused = match job.overlap {
                         Overlap::Skip if n == 0 && busy + queued > 0 => Some("the last run is not over"),
                         Overlap::Queue if n == 0 && queued > 0 => Some("a run waits already"),
+                        Overlap::Allow if queued >= QUEUE => Some("too many runs wait"),
                         _ => None,
                     };
                     match refused {
@@ -181,7 +198,9 @@ impl Scheduler {
         for run in self.runs.iter_mut().filter(|run| run.worker.is_none()) {
             run.start(&mut self.idle);
         }
-        let room = guc::max_running_jobs().saturating_sub(self.runs.len());
+        let room = guc::job_slots().saturating_sub(self.runs.len());
+        let mut shares: HashMap<u32, usize> = HashMap::new();
+        self.runs.iter().for_each(|run| *shares.entry(run.owner).or_default() += 1);
         let mut chosen: Vec<Wanted> = Vec::new();
         for wanted in &self.waiting {
             if chosen.len() >= room {
@@ -191,7 +210,9 @@ impl Scheduler {
             let busy = || {
                 self.runs.iter().any(|run| run.job == wanted.job) || chosen.iter().any(|other| other.job == wanted.job)
             };
-            if !(alone && busy()) {
+            let share = shares.entry(self.jobs.get(&wanted.job).map_or(0, |job| job.owner)).or_default();
+            if !(alone && busy()) && *share < guc::max_jobs_per_role() {
+                *share += 1;
                 chosen.push(*wanted);
             }
         }

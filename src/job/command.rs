@@ -34,7 +34,9 @@ pub fn check(command: &str) {
         // SAFETY: the callback is taken off again below, whatever happens.
         unsafe {
             pg_sys::error_context_stack = &mut callback;
-            length(pg_sys::pg_parse_query(text.as_ptr()))
+            let list = pg_sys::pg_parse_query(text.as_ptr());
+            (0..length(list)).for_each(|n| refuse_copy((*element::<pg_sys::RawStmt>(list, n)).stmt));
+            length(list)
         }
     }))
     .finally(move || {
@@ -86,6 +88,28 @@ pub unsafe fn statements(command: &CStr) -> Vec<Statement> {
                 Statement { raw: raws[n], shares: !alone[n] && (before || after), last: !after }
             })
             .collect()
+    }
+}
+
+/// COPY to or from the client: a job has none, and the process would take the server's log for it.
+///
+/// # Safety
+/// `statement` is a parse tree.
+pub unsafe fn refuse_copy(statement: *mut pg_sys::Node) {
+    // SAFETY: cast to what its tag says.
+    unsafe {
+        if (*statement).type_ != NodeTag::T_CopyStmt {
+            return;
+        }
+        let copy = statement.cast::<pg_sys::CopyStmt>();
+        if (*copy).filename.is_null() {
+            raise(
+                PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+                format!("COPY {} in a job", if (*copy).is_from { "FROM STDIN" } else { "TO STDOUT" }),
+                Some("A job has no client that could send or receive the rows.".into()),
+                Some("Copy to or from a file or a program of the server.".into()),
+            );
+        }
     }
 }
 
@@ -148,12 +172,16 @@ unsafe fn detaches_concurrently(statement: *mut pg_sys::AlterTableStmt) -> bool 
     }
 }
 
-unsafe fn length(list: *mut pg_sys::List) -> usize {
+/// # Safety
+/// A list, or null for the empty one.
+pub unsafe fn length(list: *mut pg_sys::List) -> usize {
     // SAFETY: a list, or null for the empty one.
     if list.is_null() { 0 } else { unsafe { (*list).length.max(0) as usize } }
 }
 
-unsafe fn element<T>(list: *mut pg_sys::List, n: usize) -> *mut T {
+/// # Safety
+/// `n` is below the length of the list, which is one of pointers.
+pub unsafe fn element<T>(list: *mut pg_sys::List, n: usize) -> *mut T {
     // SAFETY: n is below the length of the list, which is one of pointers.
     unsafe { (*(*list).elements.add(n)).ptr_value.cast() }
 }

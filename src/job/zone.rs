@@ -7,12 +7,15 @@ use std::sync::OnceLock;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use pgrx::pg_sys;
 
-/// From the files of this PostgreSQL, else of the system, else those that are built in.
+/// From the files of this PostgreSQL, else of the system, else those that are built in; or what POSIX writes, as `<-03>+03`.
 pub fn get(name: &str) -> Option<TimeZone> {
     static OWN: OnceLock<Option<TimeZoneDatabase>> = OnceLock::new();
     let own =
         OWN.get_or_init(|| TimeZoneDatabase::from_dir(directory()).ok().filter(|zones| !zones.is_definitively_empty()));
-    own.as_ref().and_then(|zones| zones.get(name).ok()).or_else(|| TimeZone::get(name).ok())
+    own.as_ref()
+        .and_then(|zones| zones.get(name).ok())
+        .or_else(|| TimeZone::get(name).ok())
+        .or_else(|| TimeZone::posix(name).ok())
 }
 
 /// `timezone` in the directory of shared files; it is not there when PostgreSQL was built to use the system's.

@@ -35,6 +35,7 @@ pub enum CatchUp {
 
 pub struct Job {
     pub id: i64,
+    pub owner: u32,
     pub active: bool,
     pub overlap: Overlap,
     catch_up: CatchUp,
@@ -49,6 +50,8 @@ pub struct Job {
     /// No due time up to here counts.
     from: i64,
     changed_at: i64,
+    /// A job that runs once has had its turn.
+    done: bool,
     pub next: Option<i64>,
 }
 
@@ -64,6 +67,7 @@ enum When {
 struct Row {
     id: i64,
     name: String,
+    owner: u32,
     schedule: Option<String>,
     run_at: Option<i64>,
     timezone: String,
@@ -75,6 +79,7 @@ struct Row {
     catch_up: CatchUp,
     planned_from: Option<i64>,
     changed_at: Option<i64>,
+    handled_until: Option<i64>,
     failures: i32,
     retry_at: Option<i64>,
     retry_attempt: i32,
@@ -106,6 +111,7 @@ impl Job {
             zone::get(&row.timezone).ok_or_else(|| broken(format!("time zone \"{}\" is unknown", row.timezone)))?;
         Ok(Job {
             id: row.id,
+            owner: row.owner,
             active: row.active,
             overlap: row.overlap,
             catch_up: row.catch_up,
@@ -121,6 +127,7 @@ impl Job {
             zone,
             from: row.planned_from.map_or(0, clock::from_unix),
             changed_at: row.changed_at.unwrap_or_default(),
+            done: row.run_at.is_some_and(|at| row.handled_until.is_some_and(|handled| handled >= at)),
             next: None,
         })
     }
@@ -129,6 +136,7 @@ impl Job {
     pub fn goes_on_from(&mut self, before: &Job) {
         if self.changed_at == before.changed_at {
             self.from = self.from.max(before.from);
+            self.done |= before.done;
         }
     }
 
@@ -138,8 +146,8 @@ impl Job {
 
     fn next_due(&self, now: i64) -> Option<i64> {
         match &self.when {
-            // A moment that was past when the job was made counts too.
-            When::Once(at) => (self.from < *at || self.from == clock::from_unix(self.changed_at)).then_some(*at),
+            // Also a moment that was past when the job was made.
+            When::Once(at) => (!self.done).then_some(*at),
             When::Reboot(at) => (self.from < *at).then_some(*at),
             When::By(schedule) => {
                 let set_back = self.from > now && !(schedule.is_fixed() && self.from - now <= SMALL_STEP);
@@ -192,6 +200,7 @@ impl Job {
         };
         let handled = due.last().copied().max(passed.map(|(_, last)| last)).unwrap_or(first);
         self.from = if self.from > now { handled } else { self.from.max(handled) };
+        self.done = true;
         self.plan(now);
         if !matches!(self.when, When::By(_)) {
             self.next = None;

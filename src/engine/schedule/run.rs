@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::verbs::schedule::Begun;
 use crate::job::Outcome;
-use crate::job::worker::{Order, Worker};
+use crate::job::worker::{Order, Work, Worker};
 
 /// A command that does not hear the cancel is ended.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -15,6 +15,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(10);
 pub struct Run {
     pub id: i64,
     pub job: i64,
+    pub owner: u32,
     pub attempt: i32,
     /// When it was due.
     pub due: i64,
@@ -33,6 +34,7 @@ impl Run {
         Run {
             id: begun.run,
             job,
+            owner: begun.owner,
             attempt,
             due,
             worker: None,
@@ -50,7 +52,7 @@ impl Run {
         let text = |text: &str| CString::new(text).unwrap_or_default();
         let (name, command) = (text(&order.name), text(&order.command));
         let database = crate::job::my_database();
-        let order = Order { database, owner: order.owner, name: &name, command: &command };
+        let order = Order { database, owner: order.owner, work: Work::Command, name: &name, command: &command };
         self.worker = match idle.iter().position(|worker| worker.again(&order)) {
             Some(place) => Some(idle.swap_remove(place)),
             None => Worker::start(&order),
@@ -114,7 +116,7 @@ impl Run {
         match outcome.sqlstate.as_deref() {
             None => "succeeded",
             Some(_) if self.cancelled => "cancelled",
-            Some(_) if self.told => "timed out",
+            Some(_) if self.told || outcome.timed_out => "timed out",
             // ERRCODE_QUERY_CANCELED
             Some("57014") => "cancelled",
             Some(_) => "failed",

@@ -57,7 +57,7 @@ declare
 begin
   commit;
   for i in 1..400 loop
-    exit when exists (select from frontdesk.job_run r where r.id = run_id and r.status not in ('waiting', 'running'));
+    exit when exists (select from frontdesk.job_runs r where r.id = run_id and r.status not in ('waiting', 'running'));
     perform pg_sleep(0.02);
     commit;
   end loop;
@@ -117,7 +117,7 @@ reset role;
 grant execute on procedure run(text) to public;
 set role desk_clerk;
 call run('mine');
-select status, result from frontdesk.job_run;
+select status, result from frontdesk.job_runs;
 select jobname from frontdesk.list_scheduled_jobs();
 select job_name, status from frontdesk.get_job_history();
 select frontdesk.run_job('later');
@@ -129,7 +129,7 @@ values ('forged', 'postgres', '@daily', 'select 1', 'UTC', 'skip', 0, '1 minute'
 select count(*) from frontdesk.engine_jobs();
 set role desk_guest;
 select count(*) from frontdesk.jobs;
-select count(*) from frontdesk.job_run;
+select count(*) from frontdesk.job_runs;
 reset role;
 
 -- A role that is gone stops its jobs only.
