@@ -153,23 +153,23 @@ values
 ('frontdesk.engine_window()', 'nobody', 'called by the engine'),
 -- 30, schedule
 ('frontdesk.jobs', 'public', 'jobs of who reads'),
+('frontdesk.job_runs', 'public', 'runs of jobs of who reads'),
 ('frontdesk.job', 'nobody', 'written and read by verbs'),
 ('frontdesk.job_id_seq', 'nobody', 'numbers are taken by verbs'),
 ('frontdesk.job_run', 'nobody', 'written and read by verbs'),
 ('frontdesk.job_run_id_seq', 'nobody', 'numbers are taken by verbs'),
 ('frontdesk.job_state', 'nobody', 'written and read by verbs'),
 ('frontdesk.alter_job(bigint,text,text,text,name,interval,text,integer,interval,text,boolean,text)', 'public', 'jobs of the caller'),
+('frontdesk.alter_job(text,text,text,text,name,interval,text,integer,interval,text,boolean,text)', 'public', 'jobs of the caller'),
+('frontdesk.run_job(bigint)', 'public', 'jobs of the caller'),
+('frontdesk.explain_job(bigint)', 'public', 'jobs of the caller'),
 ('frontdesk.cancel_run(bigint)', 'public', 'jobs of the caller'),
 ('frontdesk.check_command(text)', 'public', 'a pure function'),
 ('frontdesk.check_schedule(text)', 'public', 'a pure function'),
 ('frontdesk.check_timezone(text)', 'public', 'a pure function'),
 ('frontdesk.database_timezone()', 'public', 'a setting of the database'),
-('frontdesk.engine_state()', 'public', 'whether the engine runs, for explain_job()'),
 ('frontdesk.explain_job(text)', 'public', 'jobs of the caller'),
 ('frontdesk.get_job_history(text,integer)', 'public', 'jobs of the caller'),
-('frontdesk.job_id(text)', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.job_owner(name)', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.jobs_changed()', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.list_scheduled_jobs()', 'public', 'jobs of the caller'),
 ('frontdesk.next_runs(text,text,integer,timestamp with time zone)', 'public', 'a pure function'),
 ('frontdesk.run_job(text)', 'public', 'jobs of the caller'),
@@ -185,27 +185,33 @@ values
 ('frontdesk.engine_job_start(bigint[],bigint[],integer[],timestamp with time zone[])', 'nobody', 'called by the engine'),
 ('frontdesk.engine_jobs()', 'nobody', 'called by the engine'),
 ('frontdesk.engine_jobs_version()', 'nobody', 'called by the engine'),
+('frontdesk.engine_state()', 'nobody', 'called by verbs of the owner'),
+('frontdesk.jobs_changed()', 'nobody', 'called by verbs of the owner'),
+('frontdesk.jobs_owners_changed(oid[],oid)', 'nobody', 'called after REASSIGN OWNED and DROP OWNED'),
 ('frontdesk.job_changed()', 'nobody', 'trigger function: the verb that makes the trigger does it as the owner'),
 ('frontdesk.job_check()', 'nobody', 'trigger function: the verb that makes the trigger does it as the owner'),
 ('frontdesk.report_run(frontdesk.job_run,text,integer,timestamp with time zone)', 'nobody', 'called by verbs of the owner'),
 ('frontdesk.unix_us(timestamp with time zone)', 'nobody', 'called by verbs of the owner'),
 -- 31, timer
 ('frontdesk.reminders', 'public', 'rules of who reads'),
-('frontdesk.timers', 'public', 'timers of rows that who reads may see'),
+('frontdesk.timers', 'public', 'timers of tables of who reads'),
 ('frontdesk.timer', 'nobody', 'written and read by verbs'),
 ('frontdesk.timer_rule', 'nobody', 'written and read by verbs'),
 ('frontdesk.timer_rule_id_seq', 'nobody', 'numbers are taken by verbs'),
 ('frontdesk.remind(regclass,name,interval,text,jsonb,text,text,interval,name,regprocedure)', 'public', 'for tables of the caller'),
-('frontdesk.timer_check_payload(regclass,regprocedure)', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.timer_fill(bigint)', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.timer_home()', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.timer_install(frontdesk.timer_rule)', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.timer_key(frontdesk.timer_rule,text)', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.timer_moment(frontdesk.timer_rule,text)', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.timer_set(timestamp with time zone)', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.timer_uninstall(frontdesk.timer_rule)', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.unremind(text)', 'public', 'for rules of the caller'),
-('frontdesk.engine_fire_timers(integer)', 'nobody', 'called by the engine'),
+('frontdesk.timer_state', 'nobody', 'written and read by verbs'),
+('frontdesk.engine_timers()', 'nobody', 'called by the engine'),
+('frontdesk.timers_fire(oid,integer)', 'nobody', 'called by the process of a table''s owner'),
+('frontdesk.timers_failed(oid,bigint,integer,text,timestamp with time zone,text,text)', 'nobody', 'called by the process of a table''s owner, and the engine'),
+('frontdesk.timer_check_payload(regclass,regprocedure)', 'nobody', 'called by verbs of the owner'),
+('frontdesk.timer_fill(bigint)', 'nobody', 'called by verbs of the owner'),
+('frontdesk.timer_home()', 'nobody', 'called by verbs of the owner'),
+('frontdesk.timer_install(frontdesk.timer_rule)', 'nobody', 'called by verbs of the owner'),
+('frontdesk.timer_key(frontdesk.timer_rule,text)', 'nobody', 'called by verbs of the owner'),
+('frontdesk.timer_moment(frontdesk.timer_rule,text)', 'nobody', 'called by verbs of the owner'),
+('frontdesk.timer_set(timestamp with time zone)', 'nobody', 'called by verbs of the owner'),
+('frontdesk.timer_uninstall(frontdesk.timer_rule)', 'nobody', 'called by verbs of the owner'),
 ('frontdesk.fire_timers(frontdesk.timer_rule,text[],timestamp with time zone[],tid[],timestamp with time zone)', 'nobody', 'called by verbs of the owner'),
 ('frontdesk.query_as(oid,text,text[],timestamp with time zone[])', 'nobody', 'called by verbs of the owner'),
 ('frontdesk.timer_follow()', 'nobody', 'trigger function: the verb that makes the trigger does it as the owner'),
@@ -213,7 +219,6 @@ values
 ('frontdesk.timer_keep(bigint,text,timestamp with time zone,text,text,boolean)', 'nobody', 'called by verbs of the owner'),
 ('frontdesk.timer_lost()', 'nobody', 'trigger function: the verb that makes the trigger does it as the owner'),
 ('frontdesk.timer_match(frontdesk.timer_rule,text,text)', 'nobody', 'called by verbs of the owner'),
-('frontdesk.timer_refill()', 'nobody', 'called by verbs of the owner'),
 ('frontdesk.timer_rows(frontdesk.timer_rule,text[],timestamp with time zone[])', 'nobody', 'called by verbs of the owner'),
 ('frontdesk.timer_trigger()', 'nobody', 'trigger function: the verb that makes the trigger does it as the owner'),
 -- 32, locale
@@ -374,13 +379,6 @@ where o.schema in ('frontdesk'::regnamespace, 'frontdesk_internal'::regnamespace
 comment on view frontdesk_internal.granted is 'every function and relation of the extension, who may use it by the list, and its privileges as they are';
 
 select frontdesk_internal.apply_grants();
-
--- Only until these rooms write their tables, and make their triggers, by the door.
-grant select, insert, update, delete on frontdesk.job, frontdesk.timer_rule, frontdesk.timer to public;
-grant select on frontdesk.job_state, frontdesk.job_run to public;
-grant insert (job_id, job_name, owner, command, status, scheduled_at, started_at), update (status, finished_at, message)
-  on frontdesk.job_run to public;
-grant execute on function frontdesk.timer_trigger() to public;
 
 -- The engine begins its work when CREATE EXTENSION or ALTER EXTENSION UPDATE commits.
 do $$

@@ -26,6 +26,12 @@ pub fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// How many background workers the server can have.
+pub fn worker_processes() -> usize {
+    // SAFETY: set when the server starts.
+    usize::try_from(unsafe { pg_sys::max_worker_processes }).unwrap_or(0)
+}
+
 /// A backtrace for every ERROR that passes through Rust would cost 75 ms and fill its DETAIL.
 pub fn forget_backtraces() {
     // SAFETY: called from _PG_init, while the process has one thread.

@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use courier::IpNet;
 use jiff::Timestamp;
@@ -21,6 +22,8 @@ static ENABLED: GucSetting<bool> = GucSetting::<bool>::new(true);
 static JOB_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(14 * DAY);
 static JOB_FAILURE_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(60 * DAY);
 static MAX_RUNNING_JOBS: GucSetting<i32> = GucSetting::<i32>::new(16);
+static MAX_JOBS_PER_ROLE: GucSetting<i32> = GucSetting::<i32>::new(0);
+static REMINDER_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static LOG_JOBS: GucSetting<bool> = GucSetting::<bool>::new(true);
 static DEPTH: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MAX_PAYLOAD_KB: GucSetting<i32> = GucSetting::<i32>::new(1024);
@@ -64,6 +67,24 @@ pub fn init() {
         1,
         1000,
         GucContext::Sighup,
+    );
+    int(
+        c"frontdesk.max_jobs_per_role",
+        c"How many jobs of one role run at once; 0 is half of those that can run.",
+        &MAX_JOBS_PER_ROLE,
+        0,
+        1000,
+        GucContext::Sighup,
+    );
+    GucRegistry::define_int_guc(
+        c"frontdesk.reminder_timeout",
+        c"How long a batch of reminders may take to be read again and made into events.",
+        c"A batch that takes longer is tried again with half as many; one alone is given up.",
+        &REMINDER_TIMEOUT,
+        100,
+        3_600_000,
+        GucContext::Sighup,
+        GucFlags::UNIT_MS,
     );
     GucRegistry::define_bool_guc(
         c"frontdesk.log_jobs",
@@ -177,6 +198,23 @@ pub fn enabled() -> bool {
 
 pub fn max_running_jobs() -> usize {
     usize::try_from(MAX_RUNNING_JOBS.get()).unwrap_or(1)
+}
+
+/// How many jobs run at once: each takes a worker process, of which this leaves some to the launcher, the engine and reminders.
+pub fn job_slots() -> usize {
+    max_running_jobs().min(ffi::worker_processes().saturating_sub(3)).max(1)
+}
+
+/// How many of them one role may have.
+pub fn max_jobs_per_role() -> usize {
+    match usize::try_from(MAX_JOBS_PER_ROLE.get()) {
+        Ok(jobs) if jobs > 0 => jobs,
+        _ => job_slots().div_ceil(2),
+    }
+}
+
+pub fn reminder_timeout() -> Duration {
+    Duration::from_millis(u64::try_from(REMINDER_TIMEOUT.get()).unwrap_or(10_000))
 }
 
 pub fn log_jobs() -> bool {

@@ -1,29 +1,32 @@
-//! A scheduled command: a process connected as its owner runs the command as a client's would be run and
-//! hands the outcome to the engine through shared memory. It writes no table: its owner has no right to.
+//! What runs with the rights of somebody else runs in a process of theirs: a scheduled command, as a client's would be run, or
+//! the reminders of their tables. The outcome goes to the engine through shared memory.
 
 mod channel;
 pub mod command;
 mod first_row;
+pub mod follow;
 pub mod owner;
 mod portal;
 pub mod procedure;
 pub mod signal;
+pub mod timers;
 pub mod worker;
 pub mod zone;
 
 use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicPtr, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 
 use crate::{guc, launcher, shmem};
-use channel::Channel;
+use channel::{Channel, Work};
 
 /// How long a process waits for another command.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// And one for reminders, of which one often follows another.
+const LONG_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What became of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,10 +39,9 @@ pub struct Outcome {
     pub rows: Option<i64>,
     /// The first row of the last result, as JSON.
     pub result: Option<String>,
+    /// A timeout of the session ended it, not somebody.
+    pub timed_out: bool,
 }
-
-/// The segment of this process, for the log hook.
-static CHANNEL: AtomicPtr<std::ffi::c_void> = AtomicPtr::new(std::ptr::null_mut());
 
 /// # Safety
 /// The entry point of a background worker, with the handle of its segment as argument.
@@ -50,7 +52,6 @@ pub unsafe extern "C-unwind" fn frontdesk_job_main(argument: pg_sys::Datum) {
     unsafe { signal::handle_cancel() };
     launcher::handle_signals();
     let Some(channel) = Channel::attach(argument.value() as u32) else { return };
-    CHANNEL.store(channel.address(), SeqCst);
     if channel.owner() == 0 {
         // Connected as nobody in particular it would be a superuser.
         return;
@@ -65,14 +66,24 @@ pub unsafe extern "C-unwind" fn frontdesk_job_main(argument: pg_sys::Datum) {
             pg_sys::BGWORKER_BYPASS_ROLELOGINCHECK,
         );
     }
+    // It is the owner, whatever a setting of the database or the role says.
+    set(c"role", c"none");
+    if channel.work() == Work::Reminders {
+        timers::prepare();
+    }
     loop {
         let (name, command) = channel.text();
         // SAFETY: this process's own entry.
         unsafe { pg_sys::pgstat_report_appname(signal::application(name).as_ptr()) };
-        if guc::log_jobs() {
-            log!("pg_frontdesk: job {}: {}", name.to_string_lossy(), command.to_string_lossy());
-        }
-        let outcome = run(command);
+        let outcome = match channel.work() {
+            Work::Reminders => timers::run(channel.owner()),
+            Work::Command => {
+                if guc::log_jobs() {
+                    log!("pg_frontdesk: job {}: {}", name.to_string_lossy(), command.to_string_lossy());
+                }
+                run(command)
+            }
+        };
         channel.end(&outcome);
         if let Some(slot) = shmem::my_slot() {
             slot.engine.wake();
@@ -81,8 +92,10 @@ pub unsafe extern "C-unwind" fn frontdesk_job_main(argument: pg_sys::Datum) {
         if outcome.sqlstate.is_some() {
             return;
         }
-        // SAFETY: connected, and outside any transaction.
-        unsafe { portal::forget() };
+        if channel.work() == Work::Command {
+            // SAFETY: connected, and outside any transaction.
+            unsafe { portal::forget() };
+        }
         if !another(&channel) {
             return;
         }
@@ -91,7 +104,7 @@ pub unsafe extern "C-unwind" fn frontdesk_job_main(argument: pg_sys::Datum) {
 
 /// Waits a moment for another command of the same role.
 fn another(channel: &Channel) -> bool {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + if channel.work() == Work::Command { PATIENCE } else { LONG_PATIENCE };
     loop {
         signal::forget_cancel();
         launcher::reload();
@@ -119,11 +132,17 @@ fn run(command: &CStr) -> Outcome {
         // SAFETY: connected, and outside any transaction.
         unsafe { portal::run(command) }
     }))
-    .catch_others(|error| match error {
+    .catch_others(|error| Outcome { timed_out: portal::has_timed_out(), ..failure(error) })
+    .execute()
+}
+
+/// An error that was caught; whatever was under way is undone.
+fn failure(error: CaughtError) -> Outcome {
+    match error {
         CaughtError::PostgresError(report)
         | CaughtError::ErrorReport(report)
         | CaughtError::RustPanic { ereport: report, .. } => {
-            // SAFETY: whatever the command began is over.
+            // SAFETY: what the command began is over.
             unsafe { pg_sys::AbortOutOfAnyTransaction() };
             let mut message = report.message().to_owned();
             for (title, text) in [("DETAIL", report.detail()), ("HINT", report.hint())] {
@@ -131,26 +150,35 @@ fn run(command: &CStr) -> Outcome {
                     message.push_str(&format!("\n{title}: {text}"));
                 }
             }
-            Outcome { sqlstate: Some(portal::sqlstate(report.sql_error_code())), message, rows: None, result: None }
+            let sqlstate = Some(portal::sqlstate(report.sql_error_code()));
+            Outcome { sqlstate, message, ..Outcome::default() }
         }
-    })
-    .execute()
+    }
+}
+
+/// A setting of this session.
+fn set(name: &CStr, value: &CStr) {
+    let (context, source) = (pg_sys::GucContext::PGC_SUSET, pg_sys::GucSource::PGC_S_SESSION);
+    // SAFETY: connected, and outside any transaction.
+    unsafe { pg_sys::SetConfigOption(name.as_ptr(), value.as_ptr(), context, source) };
 }
 
 /// A FATAL error ends the process: no connection for this owner, or somebody terminated it.
 #[pg_guard]
 unsafe extern "C-unwind" fn keep_fatal(error: *mut pg_sys::ErrorData) {
-    let address = CHANNEL.load(SeqCst);
-    // SAFETY: the error is valid while it is reported; the segment stays mapped for the life of the process.
+    // SAFETY: the error is valid while it is reported.
     unsafe {
-        if !address.is_null() && !error.is_null() && (*error).elevel >= pg_sys::FATAL as i32 {
+        if let Some(channel) = channel::mine()
+            && !error.is_null()
+            && (*error).elevel >= pg_sys::FATAL as i32
+        {
             let text = |text: *mut std::ffi::c_char| match text.is_null() {
                 true => String::new(),
                 false => CStr::from_ptr(text).to_string_lossy().into_owned(),
             };
             let sqlstate = portal::unpack((*error).sqlerrcode);
             let outcome = Outcome { sqlstate: Some(sqlstate), message: text((*error).message), ..Outcome::default() };
-            Channel::at(address).end(&outcome);
+            channel.end(&outcome);
         }
     }
 }

@@ -12,7 +12,8 @@ comment on function frontdesk.engine_state() is 'is the engine of this database 
 
 create or replace view frontdesk_internal.job_reason as
 select j.id as job_id,
-  case when o.oid is null then format('its role %s was dropped', j.owner)
+  case when j.home is distinct from frontdesk.installation_id() then 'it came with a dump, and waits for frontdesk.adopt()'
+    when o.oid is null then format('its role %s was dropped', j.owner)
     when j.login and not o.rolcanlogin then format('its role %s may not log in any more', j.owner)
     when j.scheduled_by is not null and s.oid is null then format('%s, who scheduled it as %s, is not there', j.scheduled_by, j.owner)
     when not coalesce(pg_has_role(s.oid, o.oid, 'set'), true) then format('%s, who scheduled it, may not become %s any more', j.scheduled_by, j.owner)

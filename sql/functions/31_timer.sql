@@ -1,9 +1,9 @@
--- Room 31, timer: reminders. The functions run as their caller, who must own the table; row level security holds them to it.
+-- Room 31, timer: reminders. The verbs run as the owner of the extension, and ask whether the caller owns the table.
 
 create or replace function frontdesk.timer_trigger() returns trigger
 language c as 'MODULE_PATHNAME', 'frontdesk_timer_trigger';
 comment on function frontdesk.timer_trigger() is
-  'trigger: keeps the timer of a row in step with it, in the same transaction. Made by remind(); its one argument is the rule as JSON';
+  'trigger: keeps the timer of a row in step with it, in the same transaction. Made by remind(); its one argument says which rule';
 
 create or replace function frontdesk.timer_set(due timestamptz) returns void
 language c as 'MODULE_PATHNAME', 'timer_set_wrapper';
@@ -45,7 +45,8 @@ create or replace function frontdesk.timer_moment(r frontdesk.timer_rule, alias 
 stable language sql set search_path = pg_catalog, pg_temp as $$
   select case a.atttypid
     when 'timestamptz'::regtype then format('%s.%I', alias, a.attname)
-    else format('(%s.%I::timestamp at time zone %L)', alias, a.attname, r.timezone) end
+    -- Far from what a timestamp can be, so that one row's date is no error of all.
+    else format('case when %1$s.%2$I between ''4000-01-01 bc'' and ''100000-01-01'' then %1$s.%2$I::timestamp at time zone %3$L end', alias, a.attname, r.timezone) end
   from pg_attribute a where a.attrelid = r.source and a.attnum = r.at_attnum
 $$;
 comment on function frontdesk.timer_moment(frontdesk.timer_rule, text) is 'internal: the SQL expression of the moment a rule is about';
@@ -68,7 +69,8 @@ $$;
 comment on function frontdesk.timer_match(frontdesk.timer_rule, text, text) is 'internal: the SQL condition by which a row is found by its key';
 
 create or replace function frontdesk.timer_fill(this_rule bigint) returns bigint
-language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp set datestyle = 'ISO, YMD' set timezone = 'UTC' set intervalstyle = 'postgres'
+set bytea_output = 'hex' set extra_float_digits = 1 as $$
 declare
   r frontdesk.timer_rule;
   filled bigint;
@@ -76,21 +78,40 @@ declare
 begin
   select * into r from frontdesk.timer_rule where id = this_rule;
   delete from frontdesk.timer t where t.rule_id = r.id and t.outcome is null;
-  execute format(
-    'insert into frontdesk.timer (rule_id, key, at, due_at)
-     select $1, %1$s, m.at, date_add(m.at, $2, $3) from %2$s s cross join lateral (select %3$s as at) m
-     where m.at between ''4000-01-01 bc'' and ''200000-01-01'' and date_add(m.at, $2, $3) > frontdesk.now()
-       and ($4 is null or frontdesk.filter_matches($4, to_jsonb(s))) on conflict do nothing',
-    frontdesk.timer_key(r, 's'), r.source, frontdesk.timer_moment(r, 's'))
-  using r.id, r.shift, r.timezone, r.condition;
-  get diagnostics filled = row_count;
+  filled := frontdesk_internal.timer_rows_as((select c.relowner from pg_class c where c.oid = r.source),
+    format('select %1$s, m.at from %2$s s cross join lateral (select %3$s as at) m where m.at between ''4000-01-01 bc'' and ''100000-01-01''%4$s',
+      frontdesk.timer_key(r, 's'), r.source, frontdesk.timer_moment(r, 's'),
+      case when r.condition is null then '' else format(' and frontdesk.filter_matches(%L, pg_catalog.to_jsonb(s))', r.condition) end), r.id);
   select min(t.due_at) into earliest from frontdesk.timer t where t.rule_id = r.id and t.outcome is null;
   perform frontdesk.timer_set(earliest);
   update frontdesk.timer_rule u set filled_in = frontdesk.timer_home() where u.id = r.id;
   return filled;
 end
 $$;
-comment on function frontdesk.timer_fill(bigint) is 'internal: the timers of the rows that are there; moments that are past are left out. Returns how many';
+comment on function frontdesk.timer_fill(bigint) is
+  'internal: the timers of the rows that are there, read with the rights of the table''s owner; moments that are past are left out. Returns how many rows';
+
+create or replace function frontdesk_internal.timer_put(this_rule bigint, keys text[], moments timestamptz[]) returns void
+language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+  insert into frontdesk.timer (rule_id, key, at, due_at)
+  select r.id, u.key, u.at, d.due_at
+  from frontdesk.timer_rule r
+  cross join unnest(keys, moments) u (key, at)
+  cross join lateral (select case when u.at between '4000-01-01 bc' and '100000-01-01' then date_add(u.at, r.shift, r.timezone) end) d (due_at)
+  where r.id = this_rule and u.key is not null and d.due_at > frontdesk.now() on conflict do nothing
+$$;
+comment on function frontdesk_internal.timer_put(bigint, text[], timestamptz[]) is 'internal: timers of rows that are there';
+
+create or replace function frontdesk_internal.timer_config(rule_id bigint, relation oid) returns text
+stable language sql set search_path = pg_catalog, frontdesk, pg_temp set intervalstyle = 'postgres' as $$
+  select case when relation = r.source or r.source in (select a from pg_partition_ancestors(relation) a) then
+    (jsonb_build_object('at', r.at_column, 'key', to_jsonb(r.key_columns), 'shift', r.shift::text, 'timezone', r.timezone)
+      || case when r.condition is null then '{}' else jsonb_build_object('condition', r.condition) end)::text
+    else '' end
+  from frontdesk.timer_rule r where r.id = rule_id
+$$;
+comment on function frontdesk_internal.timer_config(bigint, oid) is
+  'internal, called by the trigger: the rule as JSON; empty when it is one of another table, null when there is none';
 
 create or replace function frontdesk.timer_home() returns text
 stable language sql security definer set search_path = pg_catalog, pg_temp as $$
@@ -101,8 +122,7 @@ comment on function frontdesk.timer_home() is 'internal: this database, as no ot
 create or replace function frontdesk.timer_install(r frontdesk.timer_rule) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
-  config jsonb := jsonb_strip_nulls(jsonb_build_object('rule', r.id, 'at', r.at_column, 'key', to_jsonb(r.key_columns),
-    'shift', r.shift::text, 'timezone', r.timezone)) || case when r.condition is null then '{}' else jsonb_build_object('condition', r.condition) end;
+  config jsonb := jsonb_build_object('rule', r.id);
 begin
   execute format('create or replace trigger %I after insert or update or delete on %s for each row execute function frontdesk.timer_trigger(%L)',
     'frontdesk_timer_' || r.id, r.source, config);
@@ -137,9 +157,24 @@ end
 $$;
 comment on function frontdesk.timer_check_payload(regclass, regprocedure) is 'internal: raises unless this function makes a payload of a row';
 
+create or replace function frontdesk_internal.may_have_reminder(source regclass) returns boolean
+stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select source is null or pg_has_role(frontdesk_internal.caller(), coalesce((select c.relowner from pg_class c where c.oid = source), 10), 'usage')
+$$;
+comment on function frontdesk_internal.may_have_reminder(regclass) is 'whether the caller owns this table; one that is gone is a superuser''s';
+
 create or replace function frontdesk.remind(
   source regclass, at_column name, "offset" interval, event text, condition jsonb = null, name text = null,
   late text = 'fire', expires interval = null, tenant_column name = null, payload regprocedure = null) returns text
+language c as 'MODULE_PATHNAME', 'verb';
+comment on function frontdesk.remind(regclass, name, interval, text, jsonb, text, text, interval, name, regprocedure) is
+  'emit this event when a row''s column plus offset (negative: before it) is reached, if the condition (a filter over the row) holds then. Returns the rule''s name; '
+  'a rule of the same name is replaced. The event carries the row, read at that moment. It is emitted once per row and value of the column, whatever happens. '
+  'late: what was due while nobody was there fires, or is skipped when it is more than a minute late. expires: how long after its moment it may still fire. tenant_column: a uuid, default that of the table''s watch. '
+  'payload: a function of a row returning jsonb, which the event carries instead of the row; null from it: no event. Caller must own the table';
+create or replace function frontdesk_internal.remind(
+  source regclass, at_column name, "offset" interval, event text, condition jsonb, name text,
+  late text, expires interval, tenant_column name, payload regprocedure) returns text
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 declare
@@ -147,8 +182,12 @@ declare
   at_type oid;
   before frontdesk.timer_rule;
   r frontdesk.timer_rule;
+  trouble text;
 begin
   perform frontdesk.watch_source(source);
+  if not (select pg_has_role(frontdesk_internal.caller(), c.relowner, 'usage') from pg_class c where c.oid = source) then
+    raise exception using errcode = 'insufficient_privilege', message = format('must be owner of table %s', source);
+  end if;
   perform frontdesk.watch_check(source, array[at_column], 'at_column');
   perform frontdesk.watch_check(source, array[tenant_column], 'tenant_column') where tenant_column is not null;
   if (select a.atttypid <> 'uuid'::regtype from pg_attribute a where a.attrelid = source and a.attname = tenant_column) then
@@ -181,6 +220,10 @@ begin
   end if;
   name := coalesce(name, format('%s %s', event, "offset"));
   select * into before from frontdesk.timer_rule o where o.name = name;
+  if not frontdesk_internal.may_have_reminder(before.source) then
+    raise exception using errcode = 'insufficient_privilege', message = format('reminder "%s" is one on a table of another role', name),
+      hint = 'Give yours another name.';
+  end if;
   if before.source <> source then
     perform frontdesk.timer_uninstall(before);
   end if;
@@ -201,42 +244,51 @@ begin
   if before.source <> source then
     delete from frontdesk.timer t where t.rule_id = r.id;
   end if;
+  delete from frontdesk.timer_state s where s.rule_id = r.id;
+  trouble := frontdesk_internal.timer_trouble(r);
+  if trouble is not null then
+    raise exception using errcode = 'object_not_in_prerequisite_state', message = format('%s cannot have reminders', source), detail = trouble;
+  end if;
   perform frontdesk.timer_install(r);
   perform frontdesk.timer_fill(r.id);
   return name;
 end
 $$;
-comment on function frontdesk.remind(regclass, name, interval, text, jsonb, text, text, interval, name, regprocedure) is
-  'emit this event when a row''s column plus offset (negative: before it) is reached, if the condition (a filter over the row) holds then. Returns the rule''s name; '
-  'a rule of the same name is replaced. The event carries the row, read at that moment. It is emitted once per row and value of the column, whatever happens. '
-  'late: what was due while nobody was there fires, or is skipped when it is more than a minute late. expires: how long after its moment it may still fire. tenant_column: a uuid, default that of the table''s watch. '
-  'payload: a function of a row returning jsonb, which the event carries instead of the row; null from it: no event. Caller must own the table';
+comment on function frontdesk_internal.remind(regclass, name, interval, text, jsonb, text, text, interval, name, regprocedure) is 'behind frontdesk.remind()';
 
 create or replace function frontdesk.unremind(name text) returns boolean
+language c as 'MODULE_PATHNAME', 'verb';
+comment on function frontdesk.unremind(text) is 'emit reminders by this rule no more; false when there is none';
+create or replace function frontdesk_internal.unremind(name text) returns boolean
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   r frontdesk.timer_rule;
 begin
   select * into r from frontdesk.timer_rule o where o.name = unremind.name;
-  if not found then
+  if not found or not frontdesk_internal.may_have_reminder(r.source) then
     return false;
   end if;
   perform frontdesk.timer_uninstall(r);
   delete from frontdesk.timer t where t.rule_id = r.id;
+  delete from frontdesk.timer_state s where s.rule_id = r.id;
   delete from frontdesk.timer_rule o where o.id = r.id;
   return true;
 end
 $$;
-comment on function frontdesk.unremind(text) is 'emit reminders by this rule no more; false when there is none';
+comment on function frontdesk_internal.unremind(text) is 'behind frontdesk.unremind()';
 
-create or replace view frontdesk.timers as
-select t.due_at, r.name as rule, r.event, r.source_name as source, t.key, r.at_column, t.at, r.shift as "offset", r.condition, r.late, r.expires, r.problem
-from frontdesk.timer t join frontdesk.timer_rule r on r.id = t.rule_id
-where t.outcome is null and has_table_privilege(r.source, 'select')
+create or replace view frontdesk.timers with (security_barrier) as
+select t.due_at, r.name as rule, r.event, r.source_name as source, t.key, r.at_column, t.at, r.shift as "offset", r.condition, r.late, r.expires,
+  coalesce(r.problem, s.trouble) as problem
+from frontdesk.timer_rule r join frontdesk.timer t on t.rule_id = r.id left join frontdesk.timer_state s on s.rule_id = r.id
+where t.outcome is null and pg_has_role(coalesce((select c.relowner from pg_class c where c.oid = r.source), 10), 'usage')
 order by t.due_at;
-comment on view frontdesk.timers is 'what fires next, for which row, and why; of the tables that you may read';
+comment on view frontdesk.timers is 'what fires next, for which row, and why; of the tables that you own, as their row level security does not hold here';
 
-create or replace view frontdesk.reminders with (security_invoker = true) as
-select r.name, r.event, r.source_name as source, r.at_column, r.shift as "offset", r.condition, r.late, r.expires, r.problem, r.created_at
-from frontdesk.timer_rule r;
-comment on view frontdesk.reminders is 'the rules of remind() on your tables, and what is wrong with them (null: nothing)';
+create or replace view frontdesk.reminders with (security_barrier) as
+select r.name, r.event, r.source_name as source, r.at_column, r.shift as "offset", r.condition, r.late, r.expires,
+  coalesce(r.problem, s.trouble) as problem, r.created_at, coalesce(s.broken, 0) as broken
+from frontdesk.timer_rule r left join frontdesk.timer_state s on s.rule_id = r.id
+where pg_has_role(coalesce((select c.relowner from pg_class c where c.oid = r.source), 10), 'usage');
+comment on view frontdesk.reminders is
+  'the rules of remind() on your tables, what is wrong with them (null: nothing), and how many timers are broken: what makes their event failed';

@@ -5,59 +5,209 @@ language c as 'MODULE_PATHNAME', 'query_as_wrapper';
 comment on function frontdesk.query_as(oid, text, text[], timestamptz[]) is
   'internal: the first column of a query run with the rights of this role and no other, as for REFRESH MATERIALIZED VIEW: its table may have casts of its own';
 
-create or replace function frontdesk.timer_rows(r frontdesk.timer_rule, keys text[], moments timestamptz[])
-returns table (n int, "row" jsonb, payload jsonb)
-language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
-begin
-  return query select (q->>'n')::int, q->'row', q->'payload'
-    from frontdesk.query_as((select c.relowner from pg_class c where c.oid = r.source),
-      format('select jsonb_build_object(''n'', k.n, ''row'', to_jsonb(s)%s) from unnest($1, $2) with ordinality k (key, at, n) join %s s on %s where %s = k.at order by k.n',
-        ', ''payload'', ' || r.payload::regprocedure::regproc || '(s)', r.source, frontdesk.timer_match(r, 's', 'k.key'), frontdesk.timer_moment(r, 's')), keys, moments) q;
-end
-$$;
-comment on function frontdesk.timer_rows(frontdesk.timer_rule, text[], timestamptz[]) is
-  'internal: the rows with these keys whose column still has these values, and their payloads, read with the rights of the table''s owner; n: which key, from 1';
+create or replace function frontdesk_internal.texts_as(role oid, query text, keys text[], moments timestamptz[]) returns setof text
+language c as 'MODULE_PATHNAME', 'texts_as_wrapper';
+comment on function frontdesk_internal.texts_as(oid, text, text[], timestamptz[]) is
+  'internal: as frontdesk.query_as(), for what is to stay as PostgreSQL writes it';
 
-create or replace function frontdesk.engine_fire_timers(max_rows int, out looked_at bigint, out next_due timestamptz)
+create or replace function frontdesk_internal.timer_rows_as(role oid, query text, rule_id bigint) returns bigint
+language c as 'MODULE_PATHNAME', 'timer_rows_as_wrapper';
+comment on function frontdesk_internal.timer_rows_as(oid, text, bigint) is
+  'internal: keys and moments that a query gives with the rights of this role and no other, so many at a time, become timers of the rule; returns how many rows';
+
+create or replace function frontdesk_internal.timer_at_work(rule_id bigint, timers int, key text, moment timestamptz) returns void
+language c as 'MODULE_PATHNAME', 'timer_at_work_wrapper';
+comment on function frontdesk_internal.timer_at_work(bigint, int, text, timestamptz) is
+  'internal: what this process does next, should it not live to tell; key and moment of a timer that is alone';
+
+create or replace function frontdesk.engine_timers() returns table (owner oid, due_at timestamptz)
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
-declare
-  r frontdesk.timer_rule;
-  batch record;
-  this_moment timestamptz := frontdesk.now();
 begin
-  looked_at := 0;
   -- While a dump is restored the engine may not know yet that this is a copy: it is told so.
   if frontdesk.is_clone() then
     perform frontdesk.wake(reboot => true);
     return;
   end if;
-  perform frontdesk.timer_refill();
-  for batch in
-    -- A row that somebody else changes right now is left to him: his change decides whether it fires.
-    with due as materialized (
-      select t.rule_id, t.key, t.at, t.due_at, t.ctid from frontdesk.timer t
-      where t.outcome is null and t.due_at <= this_moment order by t.due_at limit max_rows for update skip locked)
-    select d.rule_id, array_agg(d.key order by d.due_at) as keys, array_agg(d.at order by d.due_at) as moments,
-      array_agg(d.ctid order by d.due_at) as places, count(*) as n
-    from due d group by d.rule_id
-  loop
-    looked_at := looked_at + batch.n;
-    select * into r from frontdesk.timer_rule where id = batch.rule_id;
-    begin
-      perform frontdesk.fire_timers(r, batch.keys, batch.moments, batch.places, this_moment);
-    exception when others then
-      -- A bad rule stops nothing else.
-      update frontdesk.timer_rule u set problem = sqlerrm where u.id = batch.rule_id;
-      update frontdesk.timer t set outcome = 'broken', done_at = this_moment where t.ctid = any (batch.places);
-    end;
-  end loop;
-  select t.due_at into next_due from frontdesk.timer t where t.outcome is null order by t.due_at limit 1;
-  if looked_at < max_rows and next_due <= this_moment then
-    next_due := this_moment + interval '50 ms';
+  return query
+    select c.relowner, min(greatest(case when r.filled_in is distinct from frontdesk.timer_home() then '-infinity' else t.due_at end, s.retry_at))
+    from frontdesk.timer_rule r
+    join pg_class c on c.oid = r.source
+    left join frontdesk.timer_state s on s.rule_id = r.id
+    left join lateral (
+      select d.due_at from frontdesk.timer d where d.rule_id = r.id and d.outcome is null order by d.due_at limit 1) t on true
+    where r.problem is null and (t.due_at is not null or r.filled_in is distinct from frontdesk.timer_home())
+    group by c.relowner;
+end
+$$;
+comment on function frontdesk.engine_timers() is 'engine: when the next reminder is due on the tables of each owner, whose process sees to it';
+
+create or replace function frontdesk.timers_fire(this_owner oid, max_rows int) returns bigint
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  r frontdesk.timer_rule;
+  keys text[];
+  moments timestamptz[];
+  places tid[];
+  trouble text;
+  batch int;
+  this_moment timestamptz := frontdesk.now();
+begin
+  if frontdesk.is_clone() then
+    return null;
+  end if;
+  select u.* into r
+  from frontdesk.timer_rule u
+  join pg_class c on c.oid = u.source
+  left join frontdesk.timer_state s on s.rule_id = u.id
+  left join lateral (
+    select d.due_at from frontdesk.timer d where d.rule_id = u.id and d.outcome is null and d.due_at <= this_moment order by d.due_at limit 1) t on true
+  where c.relowner = this_owner and u.problem is null and coalesce(s.retry_at, '-infinity') <= this_moment
+    and (t.due_at is not null or u.filled_in is distinct from frontdesk.timer_home())
+  order by s.retry_at nulls first, t.due_at nulls first limit 1;
+  if not found then
+    return null;
+  end if;
+  -- A rule whose tables' owner changed, and whose function did not, is not run.
+  perform frontdesk_internal.timer_at_work(r.id, 0, null, null);
+  trouble := frontdesk_internal.timer_trouble(r);
+  if trouble is not null then
+    perform frontdesk_internal.timer_wait(r.id, trouble, interval '1 minute');
+    return 0;
+  end if;
+  if r.filled_in is distinct from frontdesk.timer_home() then
+    perform frontdesk.timer_fill(r.id);
+    return 0;
+  end if;
+  select s.batch into batch from frontdesk.timer_state s where s.rule_id = r.id;
+  -- A row that somebody else changes right now is left to them: their change decides whether it fires.
+  with due as materialized (
+    select t.key, t.at, t.due_at, t.ctid from frontdesk.timer t
+    where t.rule_id = r.id and t.outcome is null and t.due_at <= this_moment
+    order by t.due_at limit least(max_rows, batch) for update skip locked)
+  select array_agg(d.key order by d.due_at), array_agg(d.at order by d.due_at), array_agg(d.ctid order by d.due_at)
+  into keys, moments, places from due d;
+  if places is null then
+    return null;
+  end if;
+  perform frontdesk_internal.timer_at_work(r.id, cardinality(keys), keys[1], moments[1]);
+  perform frontdesk.fire_timers(r, keys, moments, places, this_moment);
+  if batch is not null or exists (select from frontdesk.timer_state s where s.rule_id = r.id and (s.trouble is not null or s.failures > 0)) then
+    -- Back to whole batches, unless they take long.
+    update frontdesk.timer_state s set failures = 0, trouble = null, retry_at = null,
+      batch = case when s.batch * 2 < max_rows then
+        case when clock_timestamp() - transaction_timestamp() < current_setting('frontdesk.reminder_timeout')::interval / 4 then s.batch * 2 else s.batch end end
+    where s.rule_id = r.id;
+  end if;
+  return cardinality(keys);
+end
+$$;
+comment on function frontdesk.timers_fire(oid, int) is
+  'in the process of a tables'' owner: emit the events of one rule''s timers that are due, at most so many; returns how many were looked at, null: nothing is due';
+
+create or replace function frontdesk_internal.timer_trouble(r frontdesk.timer_rule) returns text
+stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  relowner regrole;
+  forced boolean;
+  f record;
+begin
+  select c.relowner, c.relrowsecurity and c.relforcerowsecurity and not (o.rolsuper or o.rolbypassrls) into relowner, forced
+  from pg_class c join pg_roles o on o.oid = c.relowner where c.oid = r.source;
+  if relowner is null then
+    return format('table %s was dropped', r.source_name);
+  elsif forced then
+    return format('row level security is forced on %s, so that its owner %s does not see the rows', r.source, relowner);
+  end if;
+  select p.oid::regprocedure as name, p.proowner::regrole as owner, pg_has_role(p.proowner, relowner, 'set') as is_trusted,
+    has_function_privilege(relowner, p.oid, 'execute') as is_allowed
+  into f from pg_proc p where p.oid = to_regprocedure(r.payload);
+  if r.payload is not null and f is null then
+    return format('function %s was dropped', r.payload);
+  elsif not f.is_allowed then
+    return format('%s may not execute function %s', relowner, f.name);
+  elsif not f.is_trusted then
+    return format('function %s belongs to %s, and would run with the rights of %s, who owns the table', f.name, f.owner, relowner);
+  end if;
+  -- What a value is written with runs too: the owner of its type made it.
+  with recursive used (type) as (
+    select a.atttypid from pg_attribute a where a.attrelid = r.source and a.attnum > 0 and not a.attisdropped and a.atttypid >= 16384
+    union
+    select x.type from used u join pg_type t on t.oid = u.type
+    cross join lateral (
+      select t.typelem union select t.typbasetype
+      union select a.atttypid from pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+      union select g.rngsubtype from pg_range g where t.oid in (g.rngtypid, g.rngmultitypid)) x (type)
+    where x.type >= 16384)
+  select t.oid::regtype as name, t.typowner::regrole as owner into f
+  from used u join pg_type t on t.oid = u.type where not pg_has_role(t.typowner, relowner, 'set') limit 1;
+  if f is not null then
+    return format('type %s belongs to %s, and is used with the rights of %s, who owns the table', f.name, f.owner, relowner);
+  end if;
+  return null;
+end
+$$;
+comment on function frontdesk_internal.timer_trouble(frontdesk.timer_rule) is
+  'internal: why no reminder of this rule can be made now: the owner does not see the rows, or somebody else''s code would run with their rights';
+
+create or replace function frontdesk_internal.timer_wait(this_rule bigint, why text, pause interval) returns void
+language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+  insert into frontdesk.timer_state as s (rule_id, retry_at, failures, trouble) values (this_rule, frontdesk.now() + pause, 1, why)
+  on conflict (rule_id) do update set retry_at = excluded.retry_at, failures = s.failures + 1, trouble = excluded.trouble
+$$;
+comment on function frontdesk_internal.timer_wait(bigint, text, interval) is 'internal: a rule is left alone for a while, and says why';
+
+create or replace function frontdesk.timers_failed(
+  this_owner oid, this_rule bigint, timers int, this_key text, moment timestamptz, code text, why text) returns void
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  s frontdesk.timer_state;
+  this_moment timestamptz := frontdesk.now();
+begin
+  if this_rule = 0 then
+    perform frontdesk_internal.timer_wait(r.id, why, interval '10 seconds')
+    from frontdesk.timer_rule r join pg_class c on c.oid = r.source where c.relowner = this_owner and r.problem is null;
+    return;
+  end if;
+  if not exists (select from frontdesk.timer_rule r where r.id = this_rule) then
+    return;
+  end if;
+  insert into frontdesk.timer_state (rule_id) values (this_rule) on conflict do nothing;
+  select * into s from frontdesk.timer_state o where o.rule_id = this_rule for update;
+  -- Not the fault of a row.
+  if timers = 0 or code in ('55P03', '40P01', '40001') then
+    perform frontdesk_internal.timer_wait(this_rule,
+      case when code = '55P03' then 'somebody holds a lock on its table' else why end, least(interval '1 second' * 2 ^ least(s.failures, 6), interval '1 minute'));
+  elsif timers > 1 then
+    -- Other rules of the same owner have their turn.
+    update frontdesk.timer_state o set batch = timers / 2, trouble = why, retry_at = this_moment + interval '10 ms' where o.rule_id = this_rule;
+  else
+    update frontdesk.timer t set outcome = 'broken', done_at = this_moment, reason = why
+    where t.rule_id = this_rule and t.outcome is null
+      and (t.key, t.at) = (select d.key, d.at from frontdesk.timer d where d.rule_id = this_rule and d.outcome is null and d.due_at <= this_moment
+        and (this_key is null or d.key = this_key and d.at = moment) order by d.due_at limit 1);
+    update frontdesk.timer_state o set broken = o.broken + 1, failures = o.failures + 1, trouble = format('key %s: %s', this_key, why)
+    where o.rule_id = this_rule;
+    -- It is not the rows.
+    update frontdesk.timer_rule r set problem = format('the last %s reminders failed: %s', s.failures + 1, why) where r.id = this_rule and s.failures >= 19;
   end if;
 end
 $$;
-comment on function frontdesk.engine_fire_timers(int) is 'engine: emit the events of timers that are due, at most so many; how many were looked at, and when the next is due';
+comment on function frontdesk.timers_failed(oid, bigint, int, text, timestamptz, text, text) is
+  'engine, and the process of a tables'' owner: a batch of so many timers failed (rule 0: the process itself, before it began one). It is tried with half of them; one alone is broken, and twenty in a row stop the rule';
+
+create or replace function frontdesk.timer_rows(r frontdesk.timer_rule, keys text[], moments timestamptz[])
+returns table (n int, "row" jsonb, payload jsonb)
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  return query select (q->>'n')::int, q->'row', q->'payload'
+    from frontdesk_internal.texts_as((select c.relowner from pg_class c where c.oid = r.source),
+      format('select pg_catalog.jsonb_build_object(''n'', k.n, ''row'', pg_catalog.to_jsonb(s)%s)::text from unnest($1, $2) with ordinality k (key, at, n) join %s s on %s where %s operator(pg_catalog.=) k.at order by k.n',
+        ', ''payload'', ' || r.payload::regprocedure::regproc || '(s)', r.source, frontdesk.timer_match(r, 's', 'k.key'), frontdesk.timer_moment(r, 's')), keys, moments) t
+    cross join lateral (select t::jsonb) j (q);
+end
+$$;
+comment on function frontdesk.timer_rows(frontdesk.timer_rule, text[], timestamptz[]) is
+  'internal: the rows with these keys whose column still has these values, and their payloads, read with the rights of the table''s owner; n: which key, from 1';
 
 create or replace function frontdesk.fire_timers(
   r frontdesk.timer_rule, keys text[], moments timestamptz[], places tid[], this_moment timestamptz) returns void
@@ -67,10 +217,6 @@ declare
   fired tid[];
 begin
   -- The rows are locked, so their places hold; by them no plan can go wrong that was made when the table was small.
-  if r.id is null or r.problem is not null then
-    update frontdesk.timer t set outcome = 'broken', done_at = this_moment where t.ctid = any (places);
-    return;
-  end if;
   update frontdesk.timer t set done_at = this_moment,
     outcome = case when this_moment > t.due_at + r.expires then 'expired' else 'late' end
   where t.ctid = any (places)
@@ -95,23 +241,6 @@ end
 $$;
 comment on function frontdesk.fire_timers(frontdesk.timer_rule, text[], timestamptz[], tid[], timestamptz) is
   'internal: read these rows again, check the condition again, emit the events and remember it, all in one transaction';
-
-create or replace function frontdesk.timer_refill() returns void
-language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
-declare
-  r frontdesk.timer_rule;
-begin
-  for r in select * from frontdesk.timer_rule u where u.problem is null and u.filled_in is distinct from frontdesk.timer_home() loop
-    begin
-      perform count(*) from frontdesk.query_as((select c.relowner from pg_class c where c.oid = r.source),
-        format('select to_jsonb(frontdesk.timer_fill(%s))', r.id), '{}', '{}');
-    exception when others then
-      update frontdesk.timer_rule u set problem = sqlerrm where u.id = r.id;
-    end;
-  end loop;
-end
-$$;
-comment on function frontdesk.timer_refill() is 'internal: after a restore elsewhere, the timers of the rows that are there';
 
 create or replace function frontdesk.timer_follow() returns event_trigger
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$

@@ -35,19 +35,30 @@ create table frontdesk.timer (
   due_at timestamptz not null,
   outcome text,
   done_at timestamptz,
+  reason text,
   primary key (rule_id, key, at)
 );
 comment on table frontdesk.timer is 'pending timers, one per rule and row, in step with the row; and those that are done, as long as the row is there, so that none fires twice';
 comment on column frontdesk.timer.at is 'the value of the column';
 comment on column frontdesk.timer.outcome is 'null: pending; fired, late, expired, broken';
-create index timer_due on frontdesk.timer (due_at) where outcome is null;
+comment on column frontdesk.timer.reason is 'why it is broken';
+create index timer_due on frontdesk.timer (rule_id, due_at) where outcome is null;
 
--- Who owns the table has its rules: remind() runs as its caller, and these policies decide.
-alter table frontdesk.timer_rule enable row level security;
-alter table frontdesk.timer enable row level security;
-create policy own on frontdesk.timer_rule
-  using (pg_has_role((select c.relowner from pg_class c where c.oid = source), 'usage'));
-create policy own on frontdesk.timer using (rule_id in (select r.id from frontdesk.timer_rule r));
+-- Left out of dumps, because it is about this server.
+create table frontdesk.timer_state (
+  rule_id bigint primary key,
+  batch int check (batch > 0),
+  retry_at timestamptz,
+  failures int not null default 0,
+  broken bigint not null default 0,
+  trouble text
+) with (fillfactor = 50);
+comment on table frontdesk.timer_state is 'rules whose reminders did not all go well: a batch that fails is tried again with half of its timers, down to one, which is then broken';
+comment on column frontdesk.timer_state.batch is 'how many timers are taken at once; null: as many as there are';
+comment on column frontdesk.timer_state.retry_at is 'when the rule is tried again';
+comment on column frontdesk.timer_state.failures is 'in a row';
+comment on column frontdesk.timer_state.broken is 'timers that will never fire, because what makes their event fails';
+comment on column frontdesk.timer_state.trouble is 'what is wrong at present';
 
 select pg_catalog.pg_extension_config_dump('frontdesk.timer_rule', '');
 select pg_catalog.pg_extension_config_dump('frontdesk.timer_rule_id_seq', '');

@@ -16,8 +16,12 @@ use super::row::{self, Row};
 use crate::error::raise;
 use crate::pg::role;
 
-/// No calendar goes further than 100,000 years from 2000; infinity is no moment either.
-const FURTHEST: i64 = 100_000 * 366 * 86_400 * 1_000_000;
+/// Moments from 4000 BC to the year 100,000: far from what a timestamp can be, so that no offset leads out of it. Infinity is
+/// no moment either.
+const EARLIEST: i64 = -5_990 * YEAR;
+const LATEST: i64 = 98_000 * YEAR;
+const YEAR: i64 = 365 * DAY;
+const DAY: i64 = 86_400 * 1_000_000;
 
 #[unsafe(no_mangle)]
 pub extern "C" fn pg_finfo_frontdesk_timer_trigger() -> *const pg_sys::Pg_finfo_record {
@@ -25,7 +29,8 @@ pub extern "C" fn pg_finfo_frontdesk_timer_trigger() -> *const pg_sys::Pg_finfo_
     &V1
 }
 
-/// `frontdesk.timer_trigger()`: an AFTER trigger, for each row or for each TRUNCATE, whose argument is the rule as JSON.
+/// `frontdesk.timer_trigger()`: an AFTER trigger, for each row or for each TRUNCATE. Its argument says which rule; what the rule
+/// is stands in the table of rules, and of what type a column is in the catalog.
 ///
 /// # Safety
 /// Called by PostgreSQL's function manager.
@@ -35,12 +40,10 @@ pub unsafe extern "C-unwind" fn frontdesk_timer_trigger(fcinfo: pg_sys::Function
     // SAFETY: fcinfo is valid for this call; its context is a TriggerData when called as a trigger.
     unsafe {
         let trigger = (*fcinfo).context.cast::<pg_sys::TriggerData>();
-        if !pgrx::trigger_support::called_as_trigger(fcinfo)
-            || (*trigger).tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK != pg_sys::TRIGGER_EVENT_AFTER
-        {
+        if !pgrx::trigger_support::called_as_trigger(fcinfo) || !is_made_for((*trigger).tg_event) {
             raise(
                 PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                "frontdesk.timer_trigger() is a function of AFTER triggers",
+                "frontdesk.timer_trigger() is a function of AFTER triggers, for each row or for TRUNCATE",
                 None,
                 Some("Call frontdesk.remind(); it makes the trigger.".into()),
             );
@@ -51,12 +54,19 @@ pub unsafe extern "C-unwind" fn frontdesk_timer_trigger(fcinfo: pg_sys::Function
     }
 }
 
+/// Only a TRUNCATE comes without a row.
+fn is_made_for(event: pg_sys::TriggerEvent) -> bool {
+    event & pg_sys::TRIGGER_EVENT_TIMINGMASK == pg_sys::TRIGGER_EVENT_AFTER
+        && (event & pg_sys::TRIGGER_EVENT_ROW != 0)
+            == (event & pg_sys::TRIGGER_EVENT_OPMASK != pg_sys::TRIGGER_EVENT_TRUNCATE)
+}
+
 /// # Safety
 /// `trigger` is what PostgreSQL passed to a trigger function.
 unsafe fn follow(trigger: &pg_sys::TriggerData) {
     // SAFETY: the relation and the tuples are valid while the trigger runs; which of them are there is said by tg_event.
     unsafe {
-        let rule = Rule::of(trigger);
+        let Some(rule) = Rule::of(trigger) else { return };
         let row = |tuple| Row::new(tuple, (*trigger.tg_relation).rd_att);
         match trigger.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
             pg_sys::TRIGGER_EVENT_INSERT => {
@@ -86,10 +96,15 @@ struct Rule {
     condition: Option<(Filter, Form)>,
 }
 
-/// The argument as frontdesk.timer_install() writes it.
+/// Of the argument, which rule.
 #[derive(Deserialize)]
 struct Argument {
     rule: i64,
+}
+
+/// The rule as frontdesk.timer_config() writes it.
+#[derive(Deserialize)]
+struct Config {
     at: String,
     key: Vec<String>,
     shift: String,
@@ -98,14 +113,16 @@ struct Argument {
 }
 
 thread_local! {
-    static RULES: RefCell<HashMap<(pg_sys::Oid, pg_sys::Oid), Rc<Rule>>> = RefCell::default();
+    /// By table and trigger; None: there is no such rule.
+    static RULES: RefCell<HashMap<(pg_sys::Oid, pg_sys::Oid), Option<Rc<Rule>>>> = RefCell::default();
     static LISTENING: Cell<bool> = const { Cell::new(false) };
+    static CONFIG: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
     static KEEP: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
     static FORGET: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
 }
 
 impl Rule {
-    unsafe fn of(trigger: &pg_sys::TriggerData) -> Rc<Rule> {
+    unsafe fn of(trigger: &pg_sys::TriggerData) -> Option<Rc<Rule>> {
         // SAFETY: relation and trigger are valid while the trigger runs.
         let key = unsafe { ((*trigger.tg_relation).rd_id, (*trigger.tg_trigger).tgoid) };
         if let Some(rule) = RULES.with_borrow(|rules| rules.get(&key).cloned()) {
@@ -116,12 +133,12 @@ impl Rule {
             unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(changed), pg_sys::Datum::from(0_usize)) };
         }
         // SAFETY: as above.
-        let rule = Rc::new(unsafe { Rule::resolve(trigger) });
+        let rule = unsafe { Rule::resolve(trigger) }.map(Rc::new);
         RULES.with_borrow_mut(|rules| rules.insert(key, rule.clone()));
         rule
     }
 
-    unsafe fn resolve(trigger: &pg_sys::TriggerData) -> Rule {
+    unsafe fn resolve(trigger: &pg_sys::TriggerData) -> Option<Rule> {
         // SAFETY: tgargs has tgnargs C strings; the descriptor belongs to the open relation.
         let (argument, attributes) = unsafe {
             let argument = (*trigger.tg_trigger).tgnargs > 0;
@@ -138,6 +155,23 @@ impl Rule {
                 Some("Call frontdesk.remind(); it makes the trigger.".into()),
             );
         };
+        // SAFETY: the relation is open.
+        let relation = unsafe { (*trigger.tg_relation).rd_id };
+        let Some(config) = config(argument.rule, relation) else {
+            warning!(
+                "frontdesk.timer_trigger(): there is no reminder {}; call frontdesk.remind() again",
+                argument.rule
+            );
+            return None;
+        };
+        let Ok(config) = serde_json::from_str::<Config>(&config) else {
+            raise(
+                PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                format!("reminder {} is not one of this table", argument.rule),
+                None,
+                Some("Drop the trigger. Call frontdesk.remind(); it makes its own.".into()),
+            );
+        };
         let find = |name: &String| {
             attributes.iter().find(|attribute| {
                 // SAFETY: attname is NUL-terminated.
@@ -145,17 +179,19 @@ impl Rule {
                     && unsafe { CStr::from_ptr(attribute.attname.data.as_ptr()) }.to_bytes() == name.as_bytes()
             })
         };
-        let condition = argument.condition.and_then(|condition| Filter::parse(&condition).ok());
+        let condition = config.condition.and_then(|condition| Filter::parse(&condition).ok());
         // SAFETY: as above.
         let condition = condition.map(|filter| (filter, unsafe { Form::of((*trigger.tg_relation).rd_att, &[]) }));
-        Rule {
+        let key: Vec<i16> = config.key.iter().filter_map(|name| find(name).map(|attribute| attribute.attnum)).collect();
+        Some(Rule {
             id: argument.rule,
-            at: find(&argument.at).map(|attribute| (attribute.attnum, attribute.atttypid)),
-            key: argument.key.iter().filter_map(|name| find(name).map(|attribute| attribute.attnum)).collect(),
-            shift: argument.shift,
-            timezone: argument.timezone,
+            at: find(&config.at).map(|attribute| (attribute.attnum, attribute.atttypid)),
+            // Part of a key is none.
+            key: if key.len() == config.key.len() { key } else { Vec::new() },
+            shift: config.shift,
+            timezone: config.timezone,
             condition,
-        }
+        })
     }
 
     /// What the row's timer is about; None: it is to have none.
@@ -171,8 +207,8 @@ impl Rule {
                 pg_sys::TIMESTAMPTZOID => return self.within(datum).filter(|_| self.holds(row)),
                 pg_sys::TIMESTAMPOID => datum,
                 // Infinity is the least and the greatest date.
-                pg_sys::DATEOID if i64::from(datum.value() as i32).abs() < FURTHEST / 86_400_000_000 => {
-                    pg_sys::Datum::from(i64::from(datum.value() as i32) * 86_400_000_000)
+                pg_sys::DATEOID if (EARLIEST / DAY..LATEST / DAY).contains(&i64::from(datum.value() as i32)) => {
+                    pg_sys::Datum::from(i64::from(datum.value() as i32) * DAY)
                 }
                 _ => return None,
             };
@@ -184,7 +220,7 @@ impl Rule {
     }
 
     fn within(&self, moment: pg_sys::Datum) -> Option<i64> {
-        Some(moment.value() as i64).filter(|micros| micros.checked_abs().is_some_and(|far| far < FURTHEST))
+        Some(moment.value() as i64).filter(|micros| (EARLIEST..LATEST).contains(micros))
     }
 
     unsafe fn holds(&self, row: &Row) -> bool {
@@ -219,40 +255,43 @@ impl Rule {
     fn keep(&self, key: String, moment: Option<i64>, existed: bool) {
         let moment = moment.and_then(|micros| TimestampWithTimeZone::try_from(micros).ok());
         let (shift, timezone) = (self.shift.as_str(), self.timezone.as_str());
-        call(
+        call::<()>(
             &KEEP,
-            "timer_keep",
+            "frontdesk.timer_keep",
             &[self.id.into(), key.into(), moment.into(), shift.into(), timezone.into(), existed.into()],
         );
     }
 
     /// None: all rows.
     fn forget(&self, key: Option<String>) {
-        call(&FORGET, "timer_forget", &[self.id.into(), key.into()]);
+        call::<()>(&FORGET, "frontdesk.timer_forget", &[self.id.into(), key.into()]);
     }
+}
+
+/// As JSON. None: there is no such rule; nothing: it is one of another table.
+fn config(rule: i64, relation: pg_sys::Oid) -> Option<String> {
+    call(&CONFIG, "frontdesk_internal.timer_config", &[rule.into(), relation.into()])
 }
 
 type Plan = std::thread::LocalKey<RefCell<Option<OwnedPreparedStatement>>>;
 
 /// Calls a verb with the rights of the extension: who changes the row has none on its timer.
-fn call(plan: &'static Plan, verb: &str, args: &[DatumWithOid]) {
+fn call<T: FromDatum + IntoDatum>(plan: &'static Plan, verb: &str, args: &[DatumWithOid]) -> Option<T> {
     let outcome = role::as_extension(|| {
         Spi::connect_mut(|client| {
             if plan.with_borrow(Option::is_none) {
                 let marks: Vec<String> = (1..=args.len()).map(|n| format!("${n}")).collect();
                 let types: Vec<pg_sys::PgOid> = args.iter().map(|arg| arg.oid().into()).collect();
-                let query = format!("select frontdesk.{verb}({})", marks.join(", "));
+                let query = format!("select {verb}({})", marks.join(", "));
                 plan.set(Some(client.prepare_mut(query.as_str(), &types)?.keep()));
             }
             plan.with_borrow(|plan| match plan {
-                Some(plan) => client.update(plan, None, args).map(|_| ()),
-                None => Ok(()),
+                Some(plan) => client.update(plan, Some(1), args)?.first().get::<T>(1),
+                None => Ok(None),
             })
         })
     });
-    if let Err(error) = outcome {
-        raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None);
-    }
+    outcome.unwrap_or_else(|error| raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None))
 }
 
 /// Forget a rule when its table or trigger changes.

@@ -6,7 +6,8 @@ use pgrx::prelude::*;
 
 use crate::engine::clock;
 use crate::error::{invalid, raise};
-use crate::job::{command, owner, signal, zone};
+use crate::guc;
+use crate::job::{command, owner, signal, timers, zone};
 
 #[pg_extern(sql = false)]
 fn check_schedule(schedule: Option<&str>) -> &str {
@@ -89,4 +90,34 @@ fn query_as(
     moments: Option<Vec<TimestampWithTimeZone>>,
 ) -> SetOfIterator<'static, pgrx::JsonB> {
     SetOfIterator::new(owner::query_as(role, query, keys.unwrap_or_default(), moments.unwrap_or_default()))
+}
+
+#[pg_extern(sql = false)]
+fn texts_as(
+    role: pg_sys::Oid,
+    query: &str,
+    keys: Option<Vec<String>>,
+    moments: Option<Vec<TimestampWithTimeZone>>,
+) -> SetOfIterator<'static, String> {
+    SetOfIterator::new(owner::query_as(role, query, keys.unwrap_or_default(), moments.unwrap_or_default()))
+}
+
+#[pg_extern(sql = false)]
+fn timer_rows_as(role: pg_sys::Oid, query: &str, rule: i64) -> i64 {
+    owner::each_as(role, query, |keys, moments| {
+        Spi::run_with_args(
+            "select frontdesk_internal.timer_put($1, $2, $3)",
+            &[rule.into(), keys.into(), moments.into()],
+        )
+    })
+}
+
+#[pg_extern(sql = false)]
+fn timer_at_work(rule: i64, timers: i32, key: Option<String>, moment: Option<TimestampWithTimeZone>) {
+    timers::at_work(rule, timers, key, moment);
+}
+
+#[pg_extern(sql = false)]
+fn job_share() -> i32 {
+    i32::try_from(guc::max_jobs_per_role()).unwrap_or(i32::MAX)
 }

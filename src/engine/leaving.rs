@@ -36,7 +36,7 @@ impl Desk {
 
     /// True: for good, until somebody wants an engine again.
     pub fn leave(&mut self) -> bool {
-        self.timetable.jobs.abandon();
+        self.timetable.abandon();
         log!("pg_frontdesk: engine leaves the database");
         !asked_to_leave()
     }

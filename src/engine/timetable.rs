@@ -38,8 +38,21 @@ impl Timetable {
         }
         let failure =
             self.jobs.turn(slot, allowed, self.polls).err().or(self.timers.turn(slot, allowed, self.polls).err());
+        // Whoever has work is more in need of a slot than who waits for it.
+        if self.jobs.is_short() {
+            self.timers.free();
+        }
+        if self.timers.is_short() {
+            self.jobs.free();
+        }
         self.not_before = failure.as_ref().map(|_| Instant::now() + PAUSE);
         failure
+    }
+
+    /// The engine leaves.
+    pub fn abandon(&mut self) {
+        self.jobs.abandon();
+        self.timers.abandon();
     }
 
     /// How long nothing is to be done; None: until something happens.

@@ -1,7 +1,7 @@
 //! The segment of shared memory between the engine and a job: the command goes, the outcome comes; then perhaps another goes.
 
 use std::ffi::{CStr, c_void};
-use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicPtr, AtomicU32, Ordering::SeqCst};
 
 use pgrx::pg_sys;
 
@@ -21,6 +21,22 @@ const TAKEN: u32 = 2;
 /// The outcome is there, and the job is gone.
 const LEFT: u32 = 3;
 
+/// The segment of this process, in a job.
+static MINE: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The channel of this process, when it is one of a job.
+pub fn mine() -> Option<Channel> {
+    let address = MINE.load(SeqCst);
+    (!address.is_null()).then(|| Channel(address.cast()))
+}
+
+/// What a process is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    Command,
+    Reminders,
+}
+
 #[repr(C)]
 struct Header {
     state: AtomicU32,
@@ -29,6 +45,12 @@ struct Header {
     proc_number: AtomicI32,
     database: u32,
     owner: u32,
+    /// 1: reminders.
+    reminders: u32,
+    /// Batches of reminders that were begun; the rule and the number of timers of the last.
+    beats: AtomicU32,
+    rule: AtomicI64,
+    timers: AtomicI32,
     /// Lengths with the NUL at the end, and the room for both.
     name: AtomicU32,
     command: AtomicU32,
@@ -37,6 +59,8 @@ struct Header {
     rows: AtomicI64,
     /// Five characters, or zeroes for success.
     sqlstate: [AtomicU32; 5],
+    /// 1: a timeout of the session ended it.
+    timed_out: AtomicU32,
     message: AtomicU32,
     /// u32::MAX: none.
     result: AtomicU32,
@@ -46,6 +70,7 @@ struct Header {
 pub struct Order<'a> {
     pub database: u32,
     pub owner: u32,
+    pub work: Work,
     pub name: &'a CStr,
     pub command: &'a CStr,
 }
@@ -75,11 +100,16 @@ impl Channel {
             proc_number: AtomicI32::new(-1),
             database: order.database,
             owner: order.owner,
+            reminders: u32::from(order.work == Work::Reminders),
+            beats: AtomicU32::new(0),
+            rule: AtomicI64::new(0),
+            timers: AtomicI32::new(0),
             name: AtomicU32::new(0),
             command: AtomicU32::new(0),
             texts: order.length().max(TEXTS) as u32,
             rows: AtomicI64::new(-1),
             sqlstate: Default::default(),
+            timed_out: AtomicU32::new(0),
             message: AtomicU32::new(0),
             result: AtomicU32::new(u32::MAX),
         };
@@ -118,6 +148,9 @@ impl Channel {
         header.command.store(command.len() as u32, SeqCst);
         header.rows.store(-1, SeqCst);
         header.sqlstate.iter().for_each(|place| place.store(0, SeqCst));
+        header.timed_out.store(0, SeqCst);
+        header.rule.store(0, SeqCst);
+        header.timers.store(0, SeqCst);
         header.message.store(0, SeqCst);
         header.result.store(u32::MAX, SeqCst);
         header.state.store(GIVEN, SeqCst);
@@ -144,18 +177,9 @@ impl Channel {
             let channel = Channel(pg_sys::dsm_segment_address(segment).cast());
             channel.header().proc_number.store(pg_sys::MyProcNumber, SeqCst);
             channel.header().pid.store(pg_sys::MyProcPid as u32, SeqCst);
+            MINE.store(channel.0.cast(), SeqCst);
             Some(channel)
         }
-    }
-
-    /// # Safety
-    /// `address` is that of a segment made by give(), and mapped.
-    pub unsafe fn at(address: *mut c_void) -> Channel {
-        Channel(address.cast())
-    }
-
-    pub fn address(&self) -> *mut c_void {
-        self.0.cast()
     }
 
     pub fn database(&self) -> u32 {
@@ -164,6 +188,23 @@ impl Channel {
 
     pub fn owner(&self) -> u32 {
         self.header().owner
+    }
+
+    pub fn work(&self) -> Work {
+        if self.header().reminders == 1 { Work::Reminders } else { Work::Command }
+    }
+
+    /// In the job: a batch of so many timers of a rule begins.
+    pub fn note(&self, rule: i64, timers: i32) {
+        self.header().rule.store(rule, SeqCst);
+        self.header().timers.store(timers, SeqCst);
+        self.header().beats.fetch_add(1, SeqCst);
+    }
+
+    /// In the engine: how many batches were begun, and the last.
+    pub fn at_work(&self) -> (u32, i64, i32) {
+        let header = self.header();
+        (header.beats.load(SeqCst), header.rule.load(SeqCst), header.timers.load(SeqCst))
     }
 
     pub fn pid(&self) -> Option<i32> {
@@ -201,6 +242,7 @@ impl Channel {
         }
         header.message.store(message.len() as u32, SeqCst);
         header.rows.store(outcome.rows.unwrap_or(-1), SeqCst);
+        header.timed_out.store(outcome.timed_out.into(), SeqCst);
         for (place, byte) in header.sqlstate.iter().zip(outcome.sqlstate.iter().flat_map(|code| code.bytes())) {
             place.store(byte.into(), SeqCst);
         }
@@ -224,6 +266,7 @@ impl Channel {
             message: text(0, header.message.load(SeqCst)),
             rows: Some(header.rows.load(SeqCst)).filter(|rows| *rows >= 0),
             result: result.map(|length| text(MESSAGE, length)),
+            timed_out: header.timed_out.load(SeqCst) == 1,
         })
     }
 

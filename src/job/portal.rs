@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_void};
+use std::time::{Duration, Instant};
 
 use pgrx::prelude::*;
 
@@ -24,6 +25,8 @@ const STATEMENT_TIMEOUT: std::ffi::c_int = 3;
 thread_local! {
     /// SQLSTATE of the error raised last, which pgrx keeps only when it knows it.
     static RAISED: Cell<i32> = const { Cell::new(0) };
+    /// When the statement under way times out, by a setting of the session.
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
     /// Of the command.
     static CONTEXT: Cell<pg_sys::MemoryContext> = const { Cell::new(std::ptr::null_mut()) };
 }
@@ -33,15 +36,10 @@ thread_local! {
 pub unsafe fn run(command: &CStr) -> Outcome {
     let mut outcome = Outcome::default();
     // SAFETY: as exec_simple_query does, in the same order; the parse trees live in a context of their own, because a procedure may
-    // end the transaction under them. The callback is for the rest of the process's life.
+    // end the transaction under them.
     unsafe {
-        if pg_sys::error_context_stack.is_null() {
-            pg_sys::error_context_stack = Box::leak(Box::new(pg_sys::ErrorContextCallback {
-                previous: std::ptr::null_mut(),
-                callback: Some(note_code),
-                arg: std::ptr::null_mut(),
-            }));
-        }
+        note_codes();
+        DEADLINE.set(None);
         let context = pg_sys::AllocSetContextCreateInternal(
             pg_sys::TopMemoryContext,
             c"frontdesk job".as_ptr(),
@@ -99,10 +97,11 @@ unsafe fn execute(statement: &Statement, command: &CStr, context: pg_sys::Memory
             pg_sys::BeginImplicitTransactionBlock();
         }
         pg_sys::MemoryContextSwitchTo(context);
-        if pg_sys::StatementTimeout > 0 {
-            enable_timeout_after(STATEMENT_TIMEOUT, pg_sys::StatementTimeout);
-        }
+        let timeout = u64::try_from(pg_sys::StatementTimeout).ok().filter(|timeout| *timeout > 0);
+        let timeout = timeout.map(|timeout| Timeout::start(Duration::from_millis(timeout)));
+        DEADLINE.set(timeout.as_ref().map(|timeout| timeout.0));
         pg_sys::check_for_interrupts!();
+        command::refuse_copy((*statement.raw).stmt);
         let tag = pg_sys::CreateCommandTag((*statement.raw).stmt);
         let snapshot = pg_sys::analyze_requires_snapshot(statement.raw);
         if snapshot {
@@ -124,12 +123,13 @@ unsafe fn execute(statement: &Statement, command: &CStr, context: pg_sys::Memory
         (*portal).visible = false;
         pg_sys::PortalDefineQuery(portal, std::ptr::null(), command.as_ptr(), tag, plans, std::ptr::null_mut());
         pg_sys::PortalStart(portal, std::ptr::null_mut(), 0, std::ptr::null_mut());
-        let mut row = FirstRow::new();
+        let mut row = FirstRow::new(context);
         let mut completion = pg_sys::QueryCompletion::default();
         let receiver = row.receiver();
         pg_sys::PortalRun(portal, i64::MAX, true, true, receiver, receiver, &mut completion);
+        let json = row.json();
         pg_sys::PortalDrop(portal, false);
-        disable_timeout(STATEMENT_TIMEOUT, false);
+        drop(timeout);
         if statement.shares && statement.last {
             pg_sys::EndImplicitTransactionBlock();
         }
@@ -145,8 +145,52 @@ unsafe fn execute(statement: &Statement, command: &CStr, context: pg_sys::Memory
         if pg_sys::command_tag_display_rowcount(completion.commandTag) {
             outcome.rows = i64::try_from(completion.nprocessed).ok();
         }
-        if let Some(json) = row.take() {
-            outcome.result = Some(json);
+        match json {
+            Some(Ok(json)) => outcome.result = Some(json),
+            Some(Err(why)) => {
+                outcome.result = None;
+                outcome.message.push_str(&format!("\nits first row is not kept: {why}"));
+            }
+            None => {}
+        }
+    }
+}
+
+/// A limit to what this process does, in force until it is dropped: then the statement is cancelled.
+pub struct Timeout(Instant);
+
+impl Timeout {
+    pub fn start(after: Duration) -> Timeout {
+        let milliseconds = i32::try_from(after.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the timeout is registered in every connected process.
+        unsafe { enable_timeout_after(STATEMENT_TIMEOUT, milliseconds) };
+        Timeout(Instant::now() + after)
+    }
+}
+
+impl Drop for Timeout {
+    fn drop(&mut self) {
+        // SAFETY: as above; also where it has fired.
+        unsafe { disable_timeout(STATEMENT_TIMEOUT, false) };
+    }
+}
+
+/// After an error: whether the time of the statement was over.
+pub fn has_timed_out() -> bool {
+    RAISED.get() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED as i32
+        && DEADLINE.get().is_some_and(|deadline| deadline <= Instant::now())
+}
+
+/// Codes of errors are kept, which pgrx does for those only that it knows.
+pub fn note_codes() {
+    // SAFETY: the callback is for the rest of the process's life.
+    unsafe {
+        if pg_sys::error_context_stack.is_null() {
+            pg_sys::error_context_stack = Box::leak(Box::new(pg_sys::ErrorContextCallback {
+                previous: std::ptr::null_mut(),
+                callback: Some(note_code),
+                arg: std::ptr::null_mut(),
+            }));
         }
     }
 }

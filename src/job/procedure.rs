@@ -1,15 +1,13 @@
 //! A procedure in Rust that ends transactions on its way, as one in PL/pgSQL does with COMMIT.
 
-use std::sync::atomic::Ordering::SeqCst;
-
 use pgrx::prelude::*;
 
-use super::CHANNEL;
+use super::channel;
 
 /// Is this process one of a job, running a command outside any transaction block?
 pub fn may_commit() -> bool {
     // SAFETY: plain read of the transaction's state.
-    !CHANNEL.load(SeqCst).is_null() && !unsafe { pg_sys::IsTransactionBlock() }
+    channel::mine().is_some() && !unsafe { pg_sys::IsTransactionBlock() }
 }
 
 /// Ends the transaction and begins the next, which has no snapshot until a statement runs: nothing is held up by it meanwhile.

@@ -8,7 +8,7 @@ use pgrx::prelude::*;
 
 use super::Outcome;
 use super::channel::Channel;
-pub use super::channel::Order;
+pub use super::channel::{Order, Work};
 
 /// After so long a process gets no further command: settings of roles and databases are read when it begins.
 const LIFE: Duration = Duration::from_secs(10);
@@ -70,6 +70,11 @@ impl Worker {
     pub fn end(&self) {
         // SAFETY: a handle that was given by the postmaster and not freed.
         unsafe { pg_sys::TerminateBackgroundWorker(self.handle) };
+    }
+
+    /// Of one for reminders: how many batches it began, and the rule and number of timers of the last.
+    pub fn at_work(&self) -> (u32, i64, i32) {
+        self.channel.at_work()
     }
 
     /// Its process, which may be over.

@@ -8,7 +8,9 @@ update crm.accounts set timezone = 'America/Mexico_City', locale = 'es-MX', coun
 create procedure at(moment timestamptz) language plpgsql as $$
 begin
   perform set_config('frontdesk.fake_now', moment::text, false);
-  perform frontdesk.engine_fire_timers(10000);
+  for rule in 1..5 loop
+    perform frontdesk.timers_fire(o.oid, 10000) from pg_roles o;
+  end loop;
 end $$;
 create function told(event_type text, appointment bigint) returns bigint language sql as $$
   select count(*) from frontdesk.event e where e.type = event_type and (e.record->>'id')::bigint = appointment

@@ -123,11 +123,23 @@ pub fn recover(session: &mut Session) -> SpiResult<i64> {
     rows.next().map_or(Ok(0), |row| number(&row, 1))
 }
 
-/// Fires timers that are due, at most so many: how many were looked at, and when the next is due.
-pub fn fire_timers(session: &mut Session, limit: i32) -> SpiResult<(i64, Option<i64>)> {
-    let mut rows = session.call("engine_fire_timers", &[limit.into()])?;
-    match rows.next() {
-        Some(row) => Ok((number(&row, 1)?, row.get::<TimestampWithTimeZone>(2)?.map(i64::from))),
-        None => Ok((0, None)),
-    }
+/// The owners of tables with reminders, and when the next is due for each.
+pub fn timers(session: &mut Session) -> SpiResult<Vec<(u32, i64)>> {
+    let rows = session.call("engine_timers", &[])?;
+    rows.map(|row| Ok((row.get::<pg_sys::Oid>(1)?.unwrap_or(pg_sys::InvalidOid).to_u32(), time(&row, 2)?))).collect()
+}
+
+/// The process of an owner ended while it was about so many timers of a rule; 0: about none.
+pub fn timers_failed(
+    session: &mut Session,
+    owner: u32,
+    rule: i64,
+    timers: i32,
+    code: &str,
+    why: &str,
+) -> SpiResult<()> {
+    let nothing: (Option<&str>, Option<TimestampWithTimeZone>) = (None, None);
+    let owner = pg_sys::Oid::from(owner);
+    let args = [owner.into(), rule.into(), timers.into(), nothing.0.into(), nothing.1.into(), code.into(), why.into()];
+    session.call("timers_failed", &args).map(|_| ())
 }

@@ -8,7 +8,9 @@ do $$ begin perform frontdesk.install_crm(); end $$;
 create procedure at(moment timestamptz) language plpgsql as $$
 begin
   perform set_config('frontdesk.fake_now', moment::text, false);
-  perform frontdesk.engine_fire_timers(1000);
+  for rule in 1..5 loop
+    perform frontdesk.timers_fire(o.oid, 10000) from pg_roles o;
+  end loop;
 end $$;
 call at('2060-03-01 08:00Z');
 update crm.accounts set timezone = 'Europe/Madrid', locale = 'es';
