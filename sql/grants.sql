@@ -46,12 +46,10 @@ values
 ('frontdesk.check_filter(jsonb)', 'public', 'a pure function'),
 ('frontdesk.check_own_type(text,text)', 'public', 'a pure function'),
 ('frontdesk.unwatch(regclass)', 'public', 'for tables of the caller'),
-('frontdesk.watch(regclass,text,text[],name,name[],jsonb,name[],name[],name)', 'public', 'for tables of the caller'),
+('frontdesk.watch(regclass,text,text[],name,name[],jsonb,name[],name[],name)', 'owner', 'makes events, which receivers trust; for tables of the caller'),
 ('frontdesk.watch_check(regclass,name[],text)', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.watch_config(bytea)', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.watch_install(regclass,jsonb)', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.watch_key(regclass)', 'public', 'called by other verbs with the rights of the caller'),
-('frontdesk.watch_remove(regclass,name[])', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.watch_source(regclass)', 'public', 'called by other verbs with the rights of the caller'),
 ('frontdesk.emit(text,jsonb,text,uuid)', 'owner', 'an event that receivers trust'),
 ('frontdesk.capture()', 'nobody', 'trigger function: the verb that makes the trigger does it as the owner'),
@@ -379,6 +377,7 @@ where o.schema in ('frontdesk'::regnamespace, 'frontdesk_internal'::regnamespace
 comment on view frontdesk_internal.granted is 'every function and relation of the extension, who may use it by the list, and its privileges as they are';
 
 select frontdesk_internal.apply_grants();
+select frontdesk_internal.watch_rights();
 
 -- The engine begins its work when CREATE EXTENSION or ALTER EXTENSION UPDATE commits.
 do $$

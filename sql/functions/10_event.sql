@@ -15,6 +15,10 @@ create or replace function frontdesk.check_event_type(type text) returns text
 immutable parallel safe language c as 'MODULE_PATHNAME', 'check_event_type_wrapper';
 comment on function frontdesk.check_event_type(text) is 'the type itself, or an error saying what a valid event type is';
 
+create or replace function frontdesk_internal.event_word(text text) returns text
+immutable strict parallel safe language c as 'MODULE_PATHNAME', 'event_word_wrapper';
+comment on function frontdesk_internal.event_word(text) is 'internal: a text as one part of an event type: what may not stand there becomes _';
+
 create or replace function frontdesk_internal.is_reserved(type text) returns boolean
 immutable parallel safe language c as 'MODULE_PATHNAME', 'is_reserved_wrapper';
 comment on function frontdesk_internal.is_reserved(text) is
@@ -36,7 +40,7 @@ begin
 end
 $$;
 comment on function frontdesk.emit(text, jsonb, text, uuid) is
-  'record an event of your own, delivered like any other when this transaction commits; returns its id. type: dotted [A-Za-z0-9_-] segments';
+  'record an event of your own, delivered like any other when this transaction commits; returns its id. type: parts of letters, digits, _ and - with dots between';
 
 create or replace function frontdesk.watch_key(source regclass) returns name[]
 stable language sql set search_path = pg_catalog, pg_temp as $$
@@ -113,17 +117,70 @@ end
 $$;
 comment on function frontdesk.watch_source(regclass) is 'internal: raises unless the caller may watch this relation';
 
+create or replace function frontdesk_internal.watch_source(source regclass) returns void
+stable language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  c pg_class;
+  schema name;
+  root regclass;
+begin
+  if source is null then
+    raise exception using errcode = 'null_value_not_allowed', message = 'source must not be null',
+      hint = 'Name a table, as in frontdesk.watch(''leads'').';
+  end if;
+  select * into c from pg_class where oid = source;
+  if not found then
+    raise exception using errcode = 'undefined_table', message = format('there is no table with oid %s', source::oid);
+  end if;
+  select nspname into schema from pg_namespace where oid = c.relnamespace;
+  if c.relkind not in ('r', 'p') then
+    raise exception using errcode = 'wrong_object_type',
+      message = format('%s is %s, not a table', source,
+        case c.relkind when 'v' then 'a view' when 'm' then 'a materialized view' when 'f' then 'a foreign table'
+          when 'i' then 'an index' when 'S' then 'a sequence' else 'not an ordinary relation' end),
+      detail = 'Only changes to the rows of ordinary and partitioned tables can be captured.',
+      hint = case when c.relkind in ('v', 'm') then 'Watch the tables that the view reads.' else 'Name an ordinary or partitioned table.' end;
+  end if;
+  if schema in ('pg_catalog', 'information_schema', 'pg_toast', 'frontdesk', 'frontdesk_internal') then
+    raise exception using errcode = 'wrong_object_type',
+      message = format('%s is a system table', source),
+      detail = format('Tables of schema %s cannot be watched.', schema);
+  end if;
+  if not frontdesk_internal.caller_has(c.relowner::regrole) then
+    raise exception using errcode = 'insufficient_privilege', message = format('must be owner of table %s', source);
+  end if;
+  select a into root from pg_partition_ancestors(source) a
+  where a <> source and exists (select from pg_trigger t where t.tgrelid = a and t.tgfoid = 'frontdesk.capture'::regproc)
+  limit 1;
+  if found then
+    raise exception using errcode = 'object_in_use',
+      message = format('%s is a partition of %s, which is watched already', source, root),
+      hint = format('Change that watch: frontdesk.watch(%L, ...).', root);
+  end if;
+end
+$$;
+comment on function frontdesk_internal.watch_source(regclass) is 'internal: raises unless the caller of the running verb may watch this relation';
+
 create or replace function frontdesk.watch(
   source regclass, entity text = null, operations text[] = '{insert,update,delete}', state_column name = null,
   columns name[] = null, condition jsonb = null, redact name[] = null, key_columns name[] = null,
   tenant_column name = null) returns void
+language c as 'MODULE_PATHNAME', 'verb';
+comment on function frontdesk.watch(regclass, text, text[], name, name[], jsonb, name[], name[], name) is
+  'record changes of this table''s rows as events: <entity>.created, .updated, .deleted, .truncated, or <entity>.<new state> when state_column changes. '
+  'columns: an update that changes none of them is no event. condition: a filter over {"op", "new", "old"}. redact: columns left out of the record. '
+  'key_columns: default the primary key. tenant_column: a uuid. Called again it replaces the watch. Caller must own the table';
+
+create or replace function frontdesk_internal.watch(
+  source regclass, entity text, operations text[], state_column name, columns name[], condition jsonb, redact name[],
+  key_columns name[], tenant_column name) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   unknown text;
   config jsonb;
 begin
-  perform frontdesk.watch_source(source);
-  entity := coalesce(entity, (select regexp_replace(lower(relname), '[^a-z0-9_-]', '_', 'g') from pg_class where oid = source));
+  perform frontdesk_internal.watch_source(source);
+  entity := coalesce(entity, (select frontdesk_internal.event_word(lower(relname)) from pg_class where oid = source));
   perform frontdesk.check_own_type(entity, 'entity');
   if coalesce(cardinality(operations), 0) = 0 then
     raise exception using errcode = 'invalid_parameter_value', message = 'operations must name at least one operation',
@@ -150,15 +207,41 @@ begin
     'entity', entity, 'operations', to_jsonb(operations), 'state', state_column, 'tenant', tenant_column,
     'columns', to_jsonb(columns), 'redact', to_jsonb(redact), 'key', to_jsonb(key_columns)))
     || case when condition is null then '{}' else jsonb_build_object('condition', condition) end;
-  perform frontdesk.watch_install(source, config);
+  perform frontdesk_internal.watch_lock(source);
+  perform frontdesk_internal.watch_install(source, config);
+  perform frontdesk_internal.watch_rights();
 end
 $$;
-comment on function frontdesk.watch(regclass, text, text[], name, name[], jsonb, name[], name[], name) is
-  'record changes of this table''s rows as events: <entity>.created, .updated, .deleted, .truncated, or <entity>.<new state> when state_column changes. '
-  'columns: an update that changes none of them is no event. condition: a filter over {"op", "new", "old"}. redact: columns left out of the record. '
-  'key_columns: default the primary key. tenant_column: a uuid. Called again it replaces the watch. Caller must own the table';
+comment on function frontdesk_internal.watch(regclass, text, text[], name, name[], jsonb, name[], name[], name) is 'internal: watch()';
 
-create or replace function frontdesk.watch_install(source regclass, config jsonb) returns void
+create or replace function frontdesk_internal.watch_lock(source regclass) returns void
+language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' as $$
+begin
+  for attempt in 1 .. 20 loop
+    begin
+      execute format('lock table %s in share row exclusive mode', source);
+      return;
+    exception when lock_not_available then
+      -- Whoever waits for the table holds up all who come after: they go first.
+      perform pg_sleep(0.2);
+    end;
+  end loop;
+  raise exception using errcode = 'lock_not_available', message = format('table %s is busy', source),
+    detail = 'Others have been writing to it in transactions that are not over. A trigger is made in a moment without any.',
+    hint = 'Call it again; pg_stat_activity shows the open transactions.';
+end
+$$;
+comment on function frontdesk_internal.watch_lock(regclass) is
+  'internal: the lock that making a trigger takes, tried for some seconds without holding up the table''s writers for more than a moment';
+
+create or replace function frontdesk_internal.capture_triggers() returns name[]
+immutable parallel safe language sql
+-- The first sorts before all that users would call a trigger, and before those of foreign keys: triggers fire in the order of
+-- their names, and one that changes rows itself would else have its changes recorded first. The others are those of 0.1.0.
+return '{!frontdesk_capture,!frontdesk_capture_truncate,_frontdesk_capture,_frontdesk_capture_truncate}'::name[];
+comment on function frontdesk_internal.capture_triggers() is 'internal: the names of the triggers of a watch, and those that they had before';
+
+create or replace function frontdesk_internal.watch_install(source regclass, config jsonb) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   named name[] := array(
@@ -171,35 +254,30 @@ declare
   operations text[] := array(select jsonb_array_elements_text(config->'operations'));
   -- The words are ours, whatever the configuration says: they become part of a command.
   row_events text := (select string_agg(o, ' or ') from unnest('{insert,update,delete}'::text[]) o where o = any (operations));
+  names name[] := frontdesk_internal.capture_triggers();
 begin
-  if not has_function_privilege('frontdesk.capture()', 'execute') then
-    raise exception using errcode = 'insufficient_privilege',
-      message = format('role %I may not watch tables', current_user),
-      detail = 'A watch is a trigger that calls frontdesk.capture(), which this role may not execute.',
-      hint = format('An administrator allows it: grant execute on function frontdesk.capture() to %I;', current_user);
-  end if;
   -- Column numbers let the watch follow a renamed column.
   config := config || jsonb_build_object('attnums', (
     select coalesce(jsonb_object_agg(attname, attnum), '{}') from pg_attribute
     where attrelid = source and attname = any (named) and attnum > 0 and not attisdropped));
   if row_events is not null then
-    execute format('create or replace trigger _frontdesk_capture after %s on %s for each row execute function frontdesk.capture(%L)',
-      row_events, source, config);
+    execute format('create or replace trigger %I after %s on %s for each row execute function frontdesk.capture(%L)',
+      names[1], row_events, source, config);
   else
-    perform frontdesk.watch_remove(source, '{_frontdesk_capture}');
+    perform frontdesk_internal.watch_remove(source, names[1:1]);
   end if;
   if operations && '{delete,truncate}' then
-    execute format('create or replace trigger _frontdesk_capture_truncate after truncate on %s for each statement execute function frontdesk.capture(%L)',
-      source, config);
+    execute format('create or replace trigger %I after truncate on %s for each statement execute function frontdesk.capture(%L)',
+      names[2], source, config);
   else
-    perform frontdesk.watch_remove(source, '{_frontdesk_capture_truncate}');
+    perform frontdesk_internal.watch_remove(source, names[2:2]);
   end if;
+  perform frontdesk_internal.watch_remove(source, names[3:4]);
 end
 $$;
-comment on function frontdesk.watch_install(regclass, jsonb) is
-  'internal: makes the triggers of a watch. Triggers fire in the order of their names: the underscore puts ours before those that change other rows, so that events have the order of the changes';
+comment on function frontdesk_internal.watch_install(regclass, jsonb) is 'internal: makes the triggers of a watch';
 
-create or replace function frontdesk.watch_remove(source regclass, triggers name[]) returns boolean
+create or replace function frontdesk_internal.watch_remove(source regclass, triggers name[]) returns boolean
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   present name[] := array(
@@ -213,13 +291,38 @@ begin
   return present <> '{}';
 end
 $$;
-comment on function frontdesk.watch_remove(regclass, name[]) is 'internal: drops those of these triggers that are there; false when none is';
+comment on function frontdesk_internal.watch_remove(regclass, name[]) is 'internal: drops those of these triggers that are there; false when none is';
+
+create or replace function frontdesk_internal.watch_rights() returns void
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  r record;
+begin
+  for r in
+    select distinct c.relowner::regrole as owner
+    from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc w on w.pronamespace = 'frontdesk'::regnamespace and w.proname = 'watch'
+    where t.tgfoid = 'frontdesk.capture'::regproc and t.tgparentid = 0 and c.relkind = 'p'
+      and has_function_privilege(c.relowner, w.oid, 'execute') and not has_function_privilege(c.relowner, t.tgfoid, 'execute')
+  loop
+    execute format('grant execute on function frontdesk.capture() to %s', r.owner);
+  end loop;
+end
+$$;
+comment on function frontdesk_internal.watch_rights() is
+  'internal: a new partition of a watched table gets its triggers by a command of its owner, who needs the right to; only owners who may call watch() get it';
 
 create or replace function frontdesk.unwatch(source regclass) returns boolean
-language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select frontdesk.watch_remove(source, '{_frontdesk_capture,_frontdesk_capture_truncate}')
-$$;
+language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.unwatch(regclass) is 'record changes of this table no more; false when it was not watched. Events already recorded are delivered';
+
+create or replace function frontdesk_internal.unwatch(source regclass) returns boolean
+language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+begin
+  perform frontdesk_internal.check_own_table(source);
+  return frontdesk_internal.watch_remove(source, frontdesk_internal.capture_triggers());
+end
+$$;
+comment on function frontdesk_internal.unwatch(regclass) is 'internal: unwatch()';
 
 create or replace function frontdesk.watch_config(arguments bytea) returns jsonb
 stable language sql set search_path = pg_catalog, pg_temp as $$
@@ -248,7 +351,11 @@ select
   case
     when c is null then 'the trigger was not made by frontdesk.watch(); call it'
     when t.tgenabled = 'D' then 'the trigger is disabled: alter table ... enable trigger ' || t.tgname
+    when missing.secret is not null then 'missing columns: ' || missing.names || '; call frontdesk.watch() again. Until then nothing of a row is recorded, because '
+      || missing.secret || ' is to be left out'
     when missing.names is not null then 'missing columns: ' || missing.names || '; call frontdesk.watch() again'
+    when tenant.kind <> 'uuid'::regtype then format('tenant column "%s" is of type %s, not uuid: its events go to no endpoint of a tenant', c->>'tenant', tenant.kind)
+    when earlier.name is not null then format('trigger "%s" fires before %s: rows that it changes are recorded in the wrong order; give it another name', earlier.name, t.tgname)
   end as problem
 from (
   select distinct on (tgrelid) * from pg_catalog.pg_trigger
@@ -256,9 +363,17 @@ from (
   order by tgrelid, tgname) t
 cross join lateral frontdesk.watch_config(t.tgargs) c
 cross join lateral (
-  select string_agg(n, ', ') as names from jsonb_object_keys(c->'attnums') n
+  select string_agg(n, ', ') as names, string_agg(n, ', ') filter (where c->'redact' ? n) as secret from jsonb_object_keys(c->'attnums') n
   where not exists (
-    select from pg_catalog.pg_attribute a where a.attrelid = t.tgrelid and a.attname = n and not a.attisdropped)) missing;
+    select from pg_catalog.pg_attribute a where a.attrelid = t.tgrelid and a.attname = n and not a.attisdropped)) missing
+left join lateral (
+  select a.atttypid::regtype as kind from pg_catalog.pg_attribute a
+  where a.attrelid = t.tgrelid and a.attname = c->>'tenant' and not a.attisdropped) tenant on true
+left join lateral (
+  -- Triggers after rows that do not only look.
+  select min(e.tgname) as name from pg_catalog.pg_trigger e
+  where e.tgrelid = t.tgrelid and not e.tgisinternal and e.tgname < t.tgname and e.tgtype & 1 = 1 and e.tgtype & 66 = 0
+    and t.tgtype & 1 = 1 and e.tgfoid <> t.tgfoid) earlier on true;
 comment on view frontdesk.watch is 'the watched tables, and what is wrong with a watch (null: nothing)';
 
 create or replace function frontdesk.watch_follow() returns event_trigger
@@ -269,14 +384,20 @@ declare
   attnums jsonb;
   firing jsonb;
   kept record;
+  names name[] := frontdesk_internal.capture_triggers();
 begin
   for w in
+    -- A column is renamed in the tables that inherit it, too.
+    with recursive touched (relation) as (
+      select coalesce(g.tgrelid, d.objid) from pg_event_trigger_ddl_commands() d
+      left join pg_trigger g on d.classid = 'pg_trigger'::regclass and g.oid = d.objid
+      where d.classid in ('pg_class'::regclass, 'pg_trigger'::regclass)
+      union
+      select i.inhrelid from touched u join pg_inherits i on i.inhparent = u.relation)
     -- One trigger per table: making it anew fires this again, which then finds nothing to do.
     select distinct on (t.tgrelid) t.tgrelid::regclass as source, frontdesk.watch_config(t.tgargs) as config
-    from pg_event_trigger_ddl_commands() d
-    join pg_trigger g on d.classid = 'pg_trigger'::regclass and g.oid = d.objid
-      or d.classid = 'pg_class'::regclass and g.tgrelid = d.objid
-    join pg_trigger t on t.tgrelid = g.tgrelid
+    from touched u
+    join pg_trigger t on t.tgrelid = u.relation
     where t.tgfoid = 'frontdesk.capture'::regproc and not t.tgisinternal and t.tgparentid = 0
     order by t.tgrelid, t.tgname
   loop
@@ -288,9 +409,9 @@ begin
     left join pg_attribute by_name on by_name.attrelid = w.source and by_name.attname = n.key and not by_name.attisdropped
     left join pg_attribute by_number on by_number.attrelid = w.source and by_number.attnum = n.value::int2 and not by_number.attisdropped;
     if attnums is distinct from w.config->'attnums' and attnums is not null then
-      select jsonb_object_agg(g.tgname, g.tgenabled) into firing from pg_trigger g
-      where g.tgrelid = w.source and g.tgname in ('_frontdesk_capture', '_frontdesk_capture_truncate');
-      perform frontdesk.watch_install(w.source, w.config || jsonb_strip_nulls(jsonb_build_object(
+      select jsonb_object_agg(names[1 + (array_position(names, g.tgname) + 1) % 2], g.tgenabled) into firing from pg_trigger g
+      where g.tgrelid = w.source and g.tgname = any (names);
+      perform frontdesk_internal.watch_install(w.source, w.config || jsonb_strip_nulls(jsonb_build_object(
         'state', coalesce(renamed->>(w.config->>'state'), w.config->>'state'),
         'tenant', coalesce(renamed->>(w.config->>'tenant'), w.config->>'tenant'),
         'columns', (select jsonb_agg(coalesce(renamed->>c, c)) from jsonb_array_elements_text(w.config->'columns') c),
@@ -302,7 +423,12 @@ begin
           case kept.enabled when 'D' then 'disable' when 'A' then 'enable always' else 'enable replica' end, kept.name);
       end loop;
     end if;
+    if exists (select from pg_attribute a where a.attrelid = w.source and a.attname = w.config->>'tenant' and a.atttypid <> 'uuid'::regtype and not a.attisdropped) then
+      raise warning using message = format('column "%s" of %s is the tenant of its watch and no uuid any more', w.config->>'tenant', w.source),
+        detail = 'Its events go to no endpoint of a tenant.', hint = format('Call frontdesk.watch(%L, ...) with another tenant_column, or without.', w.source);
+    end if;
   end loop;
+  perform frontdesk_internal.watch_rights();
 end
 $$;
 comment on function frontdesk.watch_follow() is 'event trigger: a watch follows renamed columns, and learns its column numbers after a restore';
@@ -335,5 +461,21 @@ begin
     create event trigger frontdesk_watch_guard on sql_drop when tag in ('ALTER TABLE')
       execute function frontdesk.watch_guard();
   end if;
+end
+$$;
+
+-- What 0.1.0 made is called as it is now.
+drop function if exists frontdesk.watch_install(regclass, jsonb), frontdesk.watch_remove(regclass, name[]);
+do $$
+declare
+  names name[] := frontdesk_internal.capture_triggers();
+  t record;
+begin
+  for t in
+    select g.tgname, g.tgrelid::regclass as source from pg_trigger g
+    where g.tgfoid = 'frontdesk.capture'::regproc and g.tgparentid = 0 and not g.tgisinternal and g.tgname = any (names[3:4])
+  loop
+    execute format('alter trigger %I on %s rename to %I', t.tgname, t.source, names[array_position(names, t.tgname) - 2]);
+  end loop;
 end
 $$;

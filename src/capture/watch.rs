@@ -79,7 +79,10 @@ impl Watch {
             let trigger = &*trigger.tg_trigger;
             (trigger.tgnargs > 0).then(|| CStr::from_ptr(*trigger.tgargs).to_bytes())
         };
-        let Some(argument) = argument.and_then(|json| serde_json::from_slice::<Argument>(json).ok()) else {
+        // Whoever made the trigger: events of the engine's own are nobody's to record.
+        let is_own = |entity: &str| !filter::is_reserved(entity) && filter::check_event_type(entity).is_ok();
+        let argument = argument.and_then(|json| serde_json::from_slice::<Argument>(json).ok());
+        let Some(argument) = argument.filter(|argument| is_own(&argument.entity)) else {
             raise(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
                 "the argument of frontdesk.capture() is not a watch",
@@ -127,14 +130,9 @@ impl Watch {
         }
     }
 
-    /// The type of an update to this state. Event types are dotted words, so other characters become `_`.
+    /// The type of an update to this state. Event types are dotted words, so what is no letter or digit becomes `_`.
     pub fn state_type(&self, state: Option<&str>) -> String {
-        let word: String = state
-            .unwrap_or_default()
-            .chars()
-            .take(80)
-            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
-            .collect();
+        let word = filter::event_word(state.unwrap_or_default());
         if word.is_empty() { self.updated.clone() } else { format!("{}.{word}", self.entity) }
     }
 }
@@ -222,9 +220,19 @@ unsafe fn primary_key(relation: pg_sys::Relation) -> Vec<i16> {
 /// Forget a watch when its table or trigger changes, and the log's partition when the log does.
 pub fn listen() {
     if !LISTENING.replace(true) {
-        // SAFETY: the callback is a function of this library, which is never unloaded.
-        unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(changed), pg_sys::Datum::from(0_usize)) };
+        // SAFETY: the callbacks are functions of this library, which is never unloaded.
+        unsafe {
+            pg_sys::CacheRegisterRelcacheCallback(Some(changed), pg_sys::Datum::from(0_usize));
+            let schemas = pg_sys::SysCacheIdentifier::NAMESPACEOID as i32;
+            pg_sys::CacheRegisterSyscacheCallback(schemas, Some(renamed), pg_sys::Datum::from(0_usize));
+        }
     }
+}
+
+/// A schema may have another name, which is part of what an event says of its source.
+#[pg_guard]
+unsafe extern "C-unwind" fn renamed(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
+    WATCHES.with_borrow_mut(HashMap::clear);
 }
 
 #[pg_guard]

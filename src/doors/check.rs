@@ -41,6 +41,11 @@ fn check_own_type<'a>(kind: Option<&'a str>, what: Option<&str>) -> &'a str {
 }
 
 #[pg_extern(sql = false)]
+fn event_word(text: &str) -> String {
+    filter::event_word(text)
+}
+
+#[pg_extern(sql = false)]
 fn check_pattern(pattern: Option<&str>) -> &str {
     let pattern = pattern.unwrap_or_default();
     Pattern::parse(pattern).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));

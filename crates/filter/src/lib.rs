@@ -20,7 +20,7 @@ mod sql;
 pub use contains::contains;
 pub use document::document;
 pub use equal::{compare_numbers, equal};
-pub use event_type::{EventTypeError, RESERVED, check_event_type, is_reserved};
+pub use event_type::{EventTypeError, RESERVED, check_event_type, event_word, is_reserved};
 pub use filter::Filter;
 pub use filter_error::FilterError;
 pub use node::{Node, Order, Scalar, Test};

@@ -74,6 +74,8 @@ pub struct Shape {
     place: usize,
     natts: i32,
     facts: Vec<Option<Fact>>,
+    /// Names of ours and of facts that were no columns; one may have been renamed to it since.
+    absent: Vec<String>,
     score: Option<usize>,
     tier: Option<usize>,
     breakdown: Option<usize>,
@@ -126,13 +128,13 @@ impl Shape {
                 && self.kind == (*description).tdtypeid
                 && self.natts == (*description).natts
                 && self.names == columns.names()
-                && self.facts.iter().zip(names).all(|(fact, name)| {
-                    fact.is_none_or(|fact| {
-                        let attribute = attribute(description, fact.column);
-                        attribute.atttypid == fact.kind && is_called(attribute, name)
-                    })
-                })
-                && self.own().all(|(column, kind)| attribute(description, column).atttypid == kind)
+                && self
+                    .facts
+                    .iter()
+                    .zip(names)
+                    .all(|(fact, name)| fact.is_none_or(|fact| is_column(description, fact.column, fact.kind, name)))
+                && self.own().all(|(column, kind, name)| is_column(description, column, kind, name))
+                && self.absent.iter().all(|name| find(description, name).is_none())
         }
     }
 
@@ -146,13 +148,19 @@ impl Shape {
                 json_categorize_type(kind, true, &mut category, &mut output_function);
                 Some(Fact { column, kind, category, output_function })
             });
+            let facts: Vec<Option<Fact>> = facts.collect();
+            let facts_absent = book.columns(place).iter().zip(&facts).filter(|(_, fact)| fact.is_none());
+            let absent =
+                facts_absent.map(|(name, _)| name.as_str()).chain(own.into_iter().filter(|name| !name.is_empty()));
+            let absent = absent.filter(|name| find(description, name).is_none()).map(String::from).collect();
             Shape {
                 names: columns.names().map(String::from),
                 kind: (*description).tdtypeid,
                 book: book.clone(),
                 place,
                 natts: (*description).natts,
-                facts: facts.collect(),
+                facts,
+                absent,
                 score: of_type(description, columns.score, pg_sys::NUMERICOID, "numeric"),
                 tier: of_type(description, columns.tier, pg_sys::TEXTOID, "text"),
                 breakdown: of_type(description, columns.breakdown, pg_sys::JSONBOID, "jsonb"),
@@ -160,9 +168,15 @@ impl Shape {
         }
     }
 
-    fn own(&self) -> impl Iterator<Item = (usize, pg_sys::Oid)> {
-        let own = [(self.score, pg_sys::NUMERICOID), (self.tier, pg_sys::TEXTOID), (self.breakdown, pg_sys::JSONBOID)];
-        own.into_iter().filter_map(|(column, kind)| Some((column?, kind)))
+    /// The columns that the verdict goes to, with their types and names.
+    fn own(&self) -> impl Iterator<Item = (usize, pg_sys::Oid, &str)> {
+        let [_, _, score, tier, breakdown] = &self.names;
+        let own = [
+            (self.score, pg_sys::NUMERICOID, score),
+            (self.tier, pg_sys::TEXTOID, tier),
+            (self.breakdown, pg_sys::JSONBOID, breakdown),
+        ];
+        own.into_iter().filter_map(|(column, kind, name)| Some((column?, kind, name.as_str())))
     }
 
     /// In the order of the book's columns, each as to_jsonb() has it.
@@ -337,6 +351,13 @@ unsafe fn attribute<'a>(description: pg_sys::TupleDesc, column: usize) -> &'a pg
         let columns = &*description;
         &columns.attrs.as_slice(columns.natts as usize)[column]
     }
+}
+
+/// Is the column still the one of this name, and of this type?
+unsafe fn is_column(description: pg_sys::TupleDesc, column: usize, kind: pg_sys::Oid, name: &str) -> bool {
+    // SAFETY: as promised by the caller of Shape::of(), which has compared the number of columns.
+    let attribute = unsafe { attribute(description, column) };
+    !attribute.attisdropped && attribute.atttypid == kind && is_called(attribute, name)
 }
 
 fn is_called(attribute: &pg_sys::FormData_pg_attribute, name: &str) -> bool {

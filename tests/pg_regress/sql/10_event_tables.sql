@@ -140,7 +140,7 @@ alter table bookings detach partition bookings_2025;
 insert into bookings_2025 values (9, '2025-01-01', 'detached');
 select count(*) from log where key = '9';
 select frontdesk.unwatch('bookings');
-select count(*) from pg_trigger where tgname like '\_frontdesk%' and tgrelid in (select oid from pg_class where relname like 'bookings%');
+select count(*) from pg_trigger where tgname like '%frontdesk\_capture%' and tgrelid in (select oid from pg_class where relname like 'bookings%');
 
 -- Columns added, renamed and dropped later: the next event follows the table, and so does the watch.
 
@@ -165,8 +165,8 @@ select * from frontdesk.watch where entity = 'lead';
 
 -- A watch that was disabled, or enabled for replication too, stays so when it follows.
 
-alter table "Sales Dept".prospects enable always trigger _frontdesk_capture;
-alter table "Sales Dept".prospects disable trigger _frontdesk_capture_truncate;
+alter table "Sales Dept".prospects enable always trigger "!frontdesk_capture";
+alter table "Sales Dept".prospects disable trigger "!frontdesk_capture_truncate";
 alter table "Sales Dept".prospects rename column stage to phase;
 alter table "Sales Dept".prospects rename column phase to stage;
 select tgname, tgenabled from pg_trigger where tgrelid = '"Sales Dept".prospects'::regclass order by tgname;
@@ -207,7 +207,7 @@ reset client_min_messages;
 update cars set id = 2;
 select type, key, record from log;
 select source, state_column, problem from frontdesk.watch where entity = 'car';
-alter table cars disable trigger _frontdesk_capture;
+alter table cars disable trigger "!frontdesk_capture";
 select source, problem from frontdesk.watch where entity = 'car';
 
 -- Applied by replication: what others have done is not told again.
