@@ -121,7 +121,6 @@ set role regress_nobody;
 select frontdesk.watch('others_table');
 \echo :SQLSTATE
 select frontdesk.unwatch('others_table');
-select frontdesk.watch_install('others_table', '{"entity": "x", "operations": ["insert"]}');
 \echo :SQLSTATE
 select frontdesk.emit('mine');
 \echo :SQLSTATE
@@ -138,7 +137,7 @@ create table leads (id int primary key, name text);
 select frontdesk.watch('leads');
 \echo :SQLSTATE
 reset role;
-grant execute on function frontdesk.capture() to regress_owner;
+grant execute on function frontdesk.watch to regress_owner;
 set role regress_owner;
 select frontdesk.watch('leads', columns => '{name}');
 insert into leads values (1, 'Ada');
@@ -164,7 +163,7 @@ select type, key, actor = session_user as by_session_user from frontdesk.event o
 
 -- A watch made by an administrator follows what the owner does, who may not make one.
 
-revoke execute on function frontdesk.capture() from regress_owner;
+revoke execute on function frontdesk.watch from regress_owner;
 select frontdesk.watch('leads', columns => '{full_name}');
 set role regress_owner;
 alter table leads rename column full_name to name;
@@ -183,7 +182,7 @@ reset role;
 -- An application that may add endpoints and emit, and nothing else.
 
 create role regress_app;
-grant execute on function frontdesk.add_endpoint, frontdesk.emit, frontdesk.capture, frontdesk.http_post, frontdesk.pause_endpoint,
+grant execute on function frontdesk.add_endpoint, frontdesk.emit, frontdesk.watch, frontdesk.http_post, frontdesk.pause_endpoint,
   frontdesk.test_webhook to regress_app;
 set role regress_app;
 set client_min_messages = error;
