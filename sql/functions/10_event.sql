@@ -350,12 +350,12 @@ select
   c->>'tenant' as tenant_column,
   case
     when c is null then 'the trigger was not made by frontdesk.watch(); call it'
-    when t.tgenabled = 'D' then 'the trigger is disabled: alter table ... enable trigger ' || t.tgname
+    when t.tgenabled = 'D' then 'the trigger is disabled: alter table ... enable trigger ' || quote_ident(t.tgname)
     when missing.secret is not null then 'missing columns: ' || missing.names || '; call frontdesk.watch() again. Until then nothing of a row is recorded, because '
       || missing.secret || ' is to be left out'
     when missing.names is not null then 'missing columns: ' || missing.names || '; call frontdesk.watch() again'
     when tenant.kind <> 'uuid'::regtype then format('tenant column "%s" is of type %s, not uuid: its events go to no endpoint of a tenant', c->>'tenant', tenant.kind)
-    when earlier.name is not null then format('trigger "%s" fires before %s: rows that it changes are recorded in the wrong order; give it another name', earlier.name, t.tgname)
+    when earlier.name is not null then format('trigger "%s" fires before %I: rows that it changes are recorded in the wrong order; give it another name', earlier.name, t.tgname)
   end as problem
 from (
   select distinct on (tgrelid) * from pg_catalog.pg_trigger

@@ -13,7 +13,7 @@ select crm.grant_access('hostile_app');
 alter role hostile_app set frontdesk.user_id = 'sample-viewer';
 
 -- An administrator lets them watch their tables.
-grant execute on function frontdesk.capture() to hostile_tenant, hostile_other;
+grant execute on function frontdesk.watch to hostile_tenant, hostile_other;
 
 create schema tenant authorization hostile_tenant;
 create schema other authorization hostile_other;

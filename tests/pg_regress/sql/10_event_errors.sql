@@ -110,7 +110,7 @@ select frontdesk.emit('a..b');
 \echo :SQLSTATE
 select frontdesk.emit('.a');
 \echo :SQLSTATE
-select frontdesk.emit('größe');
+select frontdesk.emit('große größe');
 \echo :SQLSTATE
 select frontdesk.emit(repeat('a', 300));
 \echo :SQLSTATE
