@@ -292,7 +292,7 @@ grant execute on function frontdesk.install_crm, frontdesk.uninstall_crm to crm_
 set role crm_owner;
 select frontdesk.install_crm();
 reset role;
-grant execute on function frontdesk.emit, frontdesk.capture to crm_owner;
+grant execute on function frontdesk.emit, frontdesk.watch to crm_owner;
 set role crm_owner;
 select regexp_replace(frontdesk.install_crm(), '[0-9.]+', 'N');
 select distinct tableowner from pg_tables where schemaname = 'crm';
