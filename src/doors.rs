@@ -9,7 +9,6 @@ mod fetch;
 mod knowledge;
 mod locale;
 mod matching;
-mod role;
 mod schedule;
 mod schema;
 mod scoring;

@@ -7,11 +7,9 @@ use pgrx::prelude::*;
 
 mod capture;
 mod doors;
-mod dropping;
 mod embed;
 mod engine;
 mod error;
-mod exclusive;
 mod ffi;
 mod guc;
 mod job;

@@ -3,3 +3,4 @@
 pub mod door;
 pub mod jsonb;
 pub mod role;
+mod role_type;

@@ -1,11 +1,14 @@
 //! Commands of which the engine must hear: those that want its database for themselves, DROP EXTENSION, COMMIT PREPARED.
 
+mod dropping;
+mod exclusive;
+
 use std::sync::atomic::{AtomicPtr, Ordering::SeqCst};
 
 use pgrx::prelude::*;
 
 use crate::job::follow;
-use crate::{dropping, exclusive, log, wake};
+use crate::{log, wake};
 
 static PREVIOUS: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
