@@ -31,6 +31,8 @@ pub enum TemplateError {
         reason: String,
     },
     OutOfFuel,
+    /// The values on the way take too many bytes.
+    TooMuch,
     /// `max_bytes` as given to `render`.
     OutputTooLarge {
         max_bytes: usize,
@@ -75,6 +77,7 @@ impl TemplateError {
                 Some("Guard values that may be absent or of another kind, such as {{ amount|default(0) }}.".into())
             }
             TemplateError::OutOfFuel => Some("Loop over fewer elements.".into()),
+            TemplateError::TooMuch => Some("Repeat and join less; use the columns that are needed.".into()),
             TemplateError::OutputTooLarge { .. } => Some("Leave out large columns.".into()),
             TemplateError::NotJson { .. } => Some(
                 "A template that starts as JSON must make JSON. {{ value }} is written as JSON, with its own quotes; inside quotes it becomes part of that string.".into(),
@@ -103,6 +106,9 @@ impl fmt::Display for TemplateError {
                 write!(f, "template, line {line}, cannot be rendered: {reason}")
             }
             TemplateError::OutOfFuel => f.write_str("template takes too many steps"),
+            TemplateError::TooMuch => {
+                write!(f, "template works with more than {} bytes of values", crate::budget::BUDGET)
+            }
             TemplateError::OutputTooLarge { max_bytes } => {
                 write!(f, "template makes more than {max_bytes} bytes")
             }

@@ -1,9 +1,12 @@
+use minijinja::machinery::parse;
+use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind};
 use serde_json::Value;
 
 use crate::bounded::Bounded;
-use crate::environment::{NAME, environment};
-use crate::{TemplateError, check, context, json, limits};
+use crate::budget::{self, BUDGET};
+use crate::environment::{FUEL, NAME, environment};
+use crate::{TemplateError, check, context, guard, json, limits};
 
 /// A template, checked and compiled.
 ///
@@ -14,8 +17,9 @@ use crate::{TemplateError, check, context, json, limits};
 /// What is missing or null is null in JSON and empty in text, and so is every part of it; in text, booleans, arrays
 /// and objects are written as JSON.
 ///
-/// The sizes of source and output and the number of steps are bounded. Texts on the way are not, so whoever writes
-/// templates is trusted with memory as authors of SQL are.
+/// Numbers stand as the document has them: `100.00` stays so. In calculations they are doubles, or integers.
+///
+/// The sizes of source and output, the number of steps and the bytes of all values on the way are bounded.
 #[derive(Clone, Debug)]
 pub struct Template {
     environment: Environment<'static>,
@@ -33,14 +37,16 @@ impl Template {
             return Err(TemplateError::TooLong { bytes: source.len() });
         }
         limits::check(source)?;
-        let json = json::is_json(source);
-        let mut environment = environment(json);
         // As it was written first, so that errors are about what the user wrote.
-        environment.add_template_owned(NAME, source.to_owned()).map_err(syntax)?;
+        parse(source, NAME, SyntaxConfig::default()).map_err(syntax)?;
+        let json = json::is_json(source);
+        let text = if json { json::inside_strings(source) } else { source.to_owned() };
+        let guarded = guard::guarded(&parse(&text, NAME, SyntaxConfig::default()).map_err(syntax)?);
+        // What is captured grows by each text that stands in the template.
+        let fuel = FUEL.min(BUDGET / guarded.longest_captured.max(1) as u64);
+        let mut environment = environment(json, fuel);
+        environment.add_template_owned(NAME, guarded.source).map_err(syntax)?;
         check::check(&environment, &environment.get_template(NAME).map_err(syntax)?)?;
-        if json {
-            environment.add_template_owned(NAME, json::inside_strings(source)).map_err(syntax)?;
-        }
         Ok(Template { environment, json })
     }
 
@@ -50,9 +56,13 @@ impl Template {
     pub fn render(&self, context: &Value, max_bytes: usize) -> Result<String, TemplateError> {
         let template = self.environment.get_template(NAME).map_err(runtime)?;
         let mut output = Bounded::new(max_bytes);
+        budget::renew();
         let rendered = template.render_captured_to(context::value(context), &mut output);
         if output.exceeded() {
             return Err(TemplateError::OutputTooLarge { max_bytes });
+        }
+        if budget::is_spent() {
+            return Err(TemplateError::TooMuch);
         }
         rendered.map_err(runtime)?;
         let text = String::from_utf8(output.into_bytes())
