@@ -1,7 +1,7 @@
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 
-use crate::SchemaError;
+use crate::{SchemaError, cost};
 
 /// What does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +25,12 @@ impl Checker {
     /// look-around nor back-references. A `$ref` leads to parts of the schema itself and to the drafts' meta-schemas only.
     ///
     /// # Errors
-    /// It is no JSON Schema, a pattern is none, a reference leads elsewhere.
+    /// It is no JSON Schema, a pattern is none, a reference leads elsewhere; or it is too large, counting each schema as often
+    /// as it is referred to.
     pub fn compile(schema: &Value) -> Result<Checker, SchemaError> {
+        if let Some(reason) = cost::refusal(schema) {
+            return Err(SchemaError { path: String::new(), reason: reason.to_owned() });
+        }
         let options = jsonschema::options().should_validate_formats(true).with_pattern_options(PatternOptions::regex());
         options.build(schema).map(Checker).map_err(|error| SchemaError {
             path: error.instance_path().to_string(),

@@ -4,6 +4,7 @@
 
 mod cache;
 mod checker;
+mod cost;
 mod schema_error;
 
 pub use cache::Cache;

@@ -120,3 +120,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_doubles_at_every_level_is_refused_at_once() {
+    let level =
+        |n: usize| json!({"allOf": [{"$ref": format!("#/$defs/a{}", n + 1)}, {"$ref": format!("#/$defs/a{}", n + 1)}]});
+    let mut definitions: serde_json::Map<String, Value> = (0..60).map(|n| (format!("a{n}"), level(n))).collect();
+    definitions.insert("a60".into(), json!({"type": "object"}));
+    let doubling = json!({"$defs": definitions, "$ref": "#/$defs/a0"});
+    let error = Checker::compile(&doubling).unwrap_err();
+    assert_eq!(error.to_string(), "this is no JSON Schema: its references lead to more than 20000 schemas");
+    let again = json!({"properties": {"n": {"$ref": "#"}}, "required": ["z"]});
+    let within = json!({"anyOf": [again.clone(), again]});
+    let error = Checker::compile(&within).unwrap_err();
+    assert_eq!(error.to_string(), "this is no JSON Schema: it refers to itself more than once for the same value");
+}
+
+#[test]
+fn trees_and_lists_that_contain_themselves_are_schemas() {
+    let tree = json!({"type": "object", "properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"},
+        "children": {"type": "array", "items": {"$ref": "#"}}}});
+    let checker = Checker::compile(&tree).unwrap();
+    assert!(checker.mistakes(&json!({"left": {"right": {}}, "children": [{"children": []}]})).is_empty());
+    assert!(!checker.mistakes(&json!({"left": {"right": 1}})).is_empty());
+}
