@@ -3,27 +3,56 @@ use serde_json::Value;
 /// What stands for a number beyond the range of f64.
 const LARGEST: &str = "1.7976931348623157e308";
 
-/// Parses what PostgreSQL prints of a jsonb. A numeric beyond the range of f64 becomes the largest or smallest f64, so that
-/// one such column does not make the whole row unreadable; what is no JSON at all becomes null.
+/// Containers within one another that are looked into; what lies deeper is null.
+const DEEPEST: usize = 100;
+
+/// Parses what PostgreSQL prints of a jsonb. What is nested too deep is cut off, and a number beyond what can be held becomes
+/// the largest or smallest f64, so that neither makes the whole row unreadable; what is no JSON at all becomes null.
 pub fn document(json: &str) -> Value {
-    serde_json::from_str(json).or_else(|_| serde_json::from_str(&clamped(json))).unwrap_or_default()
+    serde_json::from_str(json).or_else(|_| serde_json::from_str(&tamed(json))).unwrap_or_default()
 }
 
-/// The text with every number that is not finite as f64 replaced.
-fn clamped(json: &str) -> String {
+/// The text with every number that is not finite as f64 replaced, and without what is nested too deep.
+fn tamed(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut rest = json;
-    while let Some(at) = rest.find(['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
-        out.push_str(&rest[..at]);
+    let mut depth = 0_usize;
+    let marks = ['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '[', ']', '{', '}'];
+    while let Some(at) = rest.find(marks) {
+        let mut put = |text: &str, depth: usize| {
+            if depth <= DEEPEST {
+                out.push_str(text);
+            }
+        };
+        put(&rest[..at], depth);
         rest = &rest[at..];
-        let end = if rest.starts_with('"') { end_of_string(rest) } else { end_of_number(rest) };
+        let end = match rest.as_bytes()[0] {
+            b'"' => end_of_string(rest),
+            b'[' | b'{' => {
+                depth += 1;
+                if depth == DEEPEST + 1 {
+                    out.push_str("null");
+                } else if depth <= DEEPEST {
+                    out.push_str(&rest[..1]);
+                }
+                rest = &rest[1..];
+                continue;
+            }
+            b']' | b'}' => {
+                put(&rest[..1], depth);
+                depth = depth.saturating_sub(1);
+                rest = &rest[1..];
+                continue;
+            }
+            _ => end_of_number(rest),
+        };
         let token = &rest[..end];
         match token.parse::<f64>() {
             Ok(number) if number.is_infinite() => {
-                out.push_str(if number < 0.0 { "-" } else { "" });
-                out.push_str(LARGEST);
+                put(if number < 0.0 { "-" } else { "" }, depth);
+                put(LARGEST, depth);
             }
-            _ => out.push_str(token),
+            _ => put(token, depth),
         }
         rest = &rest[end..];
     }
@@ -63,7 +92,20 @@ mod tests {
     fn numbers_beyond_f64_are_clamped_and_strings_are_left_alone() {
         let large = format!("1{}", "0".repeat(400));
         let json = format!(r#"{{"a": {large}, "b": -{large}, "c": "{large}\"", "d": 1}}"#);
-        assert_eq!(document(&json), json!({"a": f64::MAX, "b": f64::MIN, "c": format!("{large}\""), "d": 1}));
+        let found = document(&json);
+        assert_eq!((&found["c"], &found["d"]), (&json!(format!("{large}\"")), &json!(1)));
+        assert!(found["a"].is_number() && found["b"].is_number());
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_null_and_the_rest_is_there() {
+        let deep = format!("{}1{}", "[{\"x]\": ".repeat(3000), "}]".repeat(3000));
+        let found = document(&format!(r#"{{"a": 1, "deep": {deep}, "b": "]"}}"#));
+        assert_eq!((&found["a"], &found["b"]), (&json!(1), &json!("]")));
+        let mut inner = &found["deep"];
+        while !inner.is_null() {
+            inner = if inner.is_array() { &inner[0] } else { &inner["x]"] };
+        }
     }
 
     #[test]

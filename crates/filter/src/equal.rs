@@ -14,30 +14,71 @@ pub fn equal(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Compares the numbers themselves, also an integer with a fraction, without rounding either.
+/// Compares the numbers themselves, as they are written: none is rounded.
 pub fn compare_numbers(a: &Number, b: &Number) -> Ordering {
-    match (integer(a), integer(b)) {
-        (Some(a), Some(b)) => a.cmp(&b),
-        (Some(a), None) => compare_mixed(a, float(b)),
-        (None, Some(b)) => compare_mixed(b, float(a)).reverse(),
-        (None, None) => float(a).partial_cmp(&float(b)).unwrap_or(Ordering::Equal),
+    if let (Some(a), Some(b)) = (integer(a), integer(b)) {
+        return a.cmp(&b);
     }
+    let (a, b) = (a.to_string(), b.to_string());
+    // Numbers of so few digits have each a double of their own.
+    if a.len() <= EXACT
+        && b.len() <= EXACT
+        && let (Ok(a), Ok(b)) = (a.parse::<f64>(), b.parse::<f64>())
+        && let Some(order) = a.partial_cmp(&b)
+    {
+        return order;
+    }
+    Decimal::parse(&a).cmp(&Decimal::parse(&b))
 }
+
+/// Characters of a number whose digits a double holds.
+const EXACT: usize = 15;
 
 fn integer(number: &Number) -> Option<i128> {
     number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
 }
 
-/// JSON has neither NaN nor infinity.
-fn float(number: &Number) -> f64 {
-    number.as_f64().unwrap_or_default()
+/// Plus or minus 0.d1d2d3... times ten to the power of `point`.
+struct Decimal {
+    negative: bool,
+    point: i64,
+    /// Without zeros at either end; empty: zero.
+    digits: Vec<u8>,
 }
 
-/// `integer` is of 65 bits at most, so that a fraction which does not fit into 128 lies beyond it.
-fn compare_mixed(integer: i128, fraction: f64) -> Ordering {
-    let whole = fraction.trunc();
-    // The cast saturates, which keeps the order.
-    integer.cmp(&(whole as i128)).then_with(|| whole.partial_cmp(&fraction).unwrap_or(Ordering::Equal))
+impl Decimal {
+    fn parse(text: &str) -> Decimal {
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let (whole, fraction) = mantissa.trim_start_matches('-').split_once('.').unwrap_or((mantissa, ""));
+        let whole = whole.trim_start_matches(['-', '0']);
+        let mut digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
+        let leading = digits.iter().take_while(|digit| **digit == b'0').count();
+        digits.drain(..leading);
+        let end = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |at| at + 1);
+        digits.truncate(end);
+        let exponent = exponent.parse().unwrap_or(if exponent.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 });
+        let point = exponent.saturating_add(whole.len() as i64 - leading as i64);
+        Decimal { negative: text.starts_with('-') && !digits.is_empty(), point, digits }
+    }
+
+    fn cmp(&self, other: &Decimal) -> Ordering {
+        let sign = |number: &Decimal| match (number.digits.is_empty(), number.negative) {
+            (true, _) => 0,
+            (false, negative) => {
+                if negative {
+                    -1
+                } else {
+                    1
+                }
+            }
+        };
+        let magnitude = || self.point.cmp(&other.point).then_with(|| self.digits.cmp(&other.digits));
+        sign(self).cmp(&sign(other)).then_with(|| match sign(self) {
+            0 => Ordering::Equal,
+            1 => magnitude(),
+            _ => magnitude().reverse(),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +113,19 @@ mod tests {
         assert_eq!(order(json!(1), json!(1.5)), Ordering::Less);
         assert_eq!(order(json!(-1), json!(-1.5)), Ordering::Greater);
         assert_eq!(order(json!(2.5), json!(2)), Ordering::Greater);
+    }
+
+    #[test]
+    fn numbers_as_they_are_written() {
+        let order = |a: &str, b: &str| Decimal::parse(a).cmp(&Decimal::parse(b));
+        assert_eq!(order("1234567890123456.78", "1234567890123456.79"), Ordering::Less);
+        assert_eq!(order("-1234567890123456.78", "-1234567890123456.79"), Ordering::Greater);
+        assert_eq!(order("100.00", "1e2"), Ordering::Equal);
+        assert_eq!(order("0.00100", "1e-3"), Ordering::Equal);
+        assert_eq!(order("-0.0", "0"), Ordering::Equal);
+        assert_eq!(order("0.5", "-7"), Ordering::Greater);
+        assert_eq!(order("1e400", "9e399"), Ordering::Greater);
+        assert_eq!(order("0.1", "0.09"), Ordering::Greater);
     }
 
     fn number() -> impl Strategy<Value = Number> {
