@@ -3,6 +3,7 @@
 //! The main thread reads the log and settles what came back, in short transactions; the courier's thread does the HTTP.
 //! Between the two nothing is open: no transaction, no lock.
 
+mod booting;
 pub mod clock;
 mod config;
 mod desk;
@@ -13,10 +14,15 @@ mod event;
 mod hiding;
 mod lane;
 mod leaving;
+mod mark;
+mod measure;
+mod memory;
 mod outcomes;
+mod parts;
 mod queueing;
 mod reading;
 mod recall;
+mod record;
 mod saving;
 mod schedule;
 mod settings;
@@ -27,6 +33,7 @@ mod timetable;
 mod transaction;
 mod verbs;
 mod wait;
+mod writing;
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::SeqCst;
@@ -34,6 +41,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use courier::Config;
 use pgrx::prelude::*;
 
+pub use record::json_bytes;
 pub use shape::{Payload, Signature};
 pub use wait::without_signals;
 
@@ -54,7 +62,7 @@ pub extern "C-unwind" fn frontdesk_engine_main(argument: pg_sys::Datum) {
         Ok(Some(desk)) => desk.work(),
         Ok(None) => true,
         Err(failure) => {
-            warning!("pg_frontdesk: the engine cannot start: {}", failure.0);
+            warning!("pg_frontdesk: the engine cannot start: {}", failure.message);
             false
         }
     };

@@ -29,6 +29,7 @@ static DEPTH: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MAX_PAYLOAD_KB: GucSetting<i32> = GucSetting::<i32>::new(1024);
 static MAX_RECORD_KB: GucSetting<i32> = GucSetting::<i32>::new(16_384);
 static MAX_RESPONSE_KB: GucSetting<i32> = GucSetting::<i32>::new(1024);
+static ENGINE_MEMORY_MB: GucSetting<i32> = GucSetting::<i32>::new(256);
 static MAX_CONNECTIONS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 
 /// Retention is counted in minutes.
@@ -134,6 +135,16 @@ pub fn init() {
         65_536,
         GucContext::Sighup,
     );
+    GucRegistry::define_int_guc(
+        c"frontdesk.engine_memory",
+        c"Memory that the engine keeps within, besides what PostgreSQL itself needs.",
+        c"An event of more than a sixteenth of it is not read: it is a dead letter. frontdesk.status() shows what is held.",
+        &ENGINE_MEMORY_MB,
+        64,
+        65_536,
+        GucContext::Sighup,
+        GucFlags::UNIT_MB,
+    );
     GucRegistry::define_bool_guc(
         c"frontdesk.enabled",
         c"Whether engines of this server send anything; off in a physical copy that must stay silent.",
@@ -235,6 +246,10 @@ pub fn max_payload_bytes() -> usize {
 
 pub fn max_response_bytes() -> usize {
     kilobytes(&MAX_RESPONSE_KB)
+}
+
+pub fn engine_memory_bytes() -> usize {
+    usize::try_from(ENGINE_MEMORY_MB.get()).unwrap_or(1) << 20
 }
 
 pub fn max_connections() -> usize {

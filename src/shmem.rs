@@ -63,6 +63,57 @@ pub struct Slot {
     pub next_timer: AtomicI64,
     /// 1: a transaction with something for the engine may be prepared. Who never loaded this library can commit it.
     pub prepared: AtomicU32,
+    pub health: Health,
+}
+
+/// How the engine does.
+#[repr(C)]
+pub struct Health {
+    /// When a turn of it last ended, in microseconds.
+    pub turned_at: AtomicI64,
+    /// When a part of a turn last failed; 0: never since its start.
+    pub failed_at: AtomicI64,
+    /// 1: what failed then has not gone well since.
+    pub failing: AtomicU32,
+    /// Bytes of events and bodies in memory.
+    pub held: AtomicU64,
+    /// Deliveries that wait for one endpoint: the most of any, and which.
+    pub longest_queue: AtomicU64,
+    pub longest_queue_of: AtomicI64,
+    error: [AtomicU64; ERROR_WORDS],
+}
+
+/// Words of the last error's text.
+const ERROR_WORDS: usize = 64;
+
+impl Health {
+    pub fn clear(&self) {
+        self.turned_at.store(0, SeqCst);
+        self.failed_at.store(0, SeqCst);
+        self.failing.store(0, SeqCst);
+        self.held.store(0, SeqCst);
+        self.longest_queue.store(0, SeqCst);
+        self.set_error("");
+    }
+
+    /// Only the engine writes it; who reads meanwhile may see half of the one before.
+    pub fn set_error(&self, text: &str) {
+        let mut chunks = text.as_bytes().chunks(8);
+        for word in &self.error {
+            let mut bytes = [0_u8; 8];
+            let chunk = chunks.next().unwrap_or_default();
+            bytes[..chunk.len()].copy_from_slice(chunk);
+            word.store(u64::from_ne_bytes(bytes), SeqCst);
+        }
+    }
+
+    pub fn error(&self) -> Option<String> {
+        let bytes: Vec<u8> = self.error.iter().flat_map(|word| word.load(SeqCst).to_ne_bytes()).collect();
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        // It may be cut in the middle of a character.
+        Some(String::from_utf8_lossy(&bytes[..end]).trim_end_matches('\u{fffd}').to_owned())
+            .filter(|text| !text.is_empty())
+    }
 }
 
 impl Process {
@@ -105,6 +156,7 @@ impl Slot {
         self.reboot.store(0, SeqCst);
         self.jobs_changed.store(0, SeqCst);
         self.next_timer.store(0, SeqCst);
+        self.health.clear();
         self.database.store(0, SeqCst);
     }
 }
@@ -115,7 +167,7 @@ pub fn shared() -> &'static Shared {
     let mut shared = SHARED.load(SeqCst);
     if shared.is_null() {
         // The version is in the name: after an upgrade of the library the layout may differ.
-        let name = c"pg_frontdesk 0.1.0";
+        let name = c"pg_frontdesk 0.1.0 b";
         let mut found = false;
         // SAFETY: the segment is zeroed by the callback before anybody sees it, and all zeroes is a valid Shared;
         // it stays mapped for the life of the process.

@@ -45,10 +45,12 @@ comment on function frontdesk_internal.check_own_table(regclass) is
 create or replace function frontdesk.engine_slot()
 returns table (
   pid int, launcher_pid int, started_at timestamptz, in_flight bigint, queued bigint,
-  delivered bigint, failed bigint, max_connections bigint, idle boolean)
+  delivered bigint, failed bigint, max_connections bigint, idle boolean,
+  turned_at timestamptz, failing boolean, error text, failed_at timestamptz, held bigint, memory bigint,
+  longest_queue bigint, longest_queue_of bigint, has_news boolean)
 language c as 'MODULE_PATHNAME', 'engine_slot_wrapper';
 comment on function frontdesk.engine_slot() is
-  'what the engine of this database says of itself in shared memory: its process, deliveries in flight and queued in memory, counts since its start';
+  'what the engine of this database says of itself in shared memory: its process, deliveries in flight and queued in memory, counts since its start, when a turn of it last ended, its last error, bytes held and allowed';
 
 create or replace function frontdesk.library_version() returns text
 immutable parallel safe
@@ -214,11 +216,32 @@ end
 $$;
 comment on function frontdesk.lag() is 'committed events that the engine has not dealt with yet (counted to 100,000), and the oldest of them';
 
+create or replace function frontdesk.engine_blockers(engine int) returns text
+stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select string_agg(format('process %s (%s), which holds %s', b.pid, coalesce(a.usename, 'a prepared transaction'), b.what), '; ' order by b.pid)
+  from (
+    select x.pid, string_agg(distinct coalesce(x.relation::text || ' ' || x.mode, 'a row'), ', ') as what
+    from (
+      select l.pid, l.relation::regclass as relation, l.mode
+      from pg_locks l join pg_class c on c.oid = l.relation
+      where l.granted and l.database = (select d.oid from pg_database d where d.datname = current_database())
+        and c.relnamespace in ('frontdesk'::regnamespace, to_regnamespace('frontdesk_internal'))
+        and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+      union all
+      select p, null, null from unnest(pg_blocking_pids(engine)) p) x
+    where x.pid is distinct from engine and x.pid is distinct from pg_backend_pid()
+    group by x.pid) b
+  left join pg_stat_activity a on a.pid = b.pid
+$$;
+comment on function frontdesk.engine_blockers(int) is 'internal: who holds a lock that the engine may need';
+
 create or replace function frontdesk.status(
   out state text, out reason text, out pid int, out since timestamptz,
   out lag_events bigint, out lag_seconds numeric, out in_flight bigint, out queued bigint,
   out endpoints_behind bigint, out retrying bigint, out waiting bigint, out dead bigint, out oldest_pending timestamptz,
-  out watches bigint, out endpoints bigint, out vector_indexes text, out installation uuid, out extension_version text, out library_version text)
+  out watches bigint, out endpoints bigint, out vector_indexes text, out installation uuid, out extension_version text, out library_version text,
+  out last_turn timestamptz, out last_error text, out last_error_at timestamptz, out waits_for text,
+  out memory_used bigint, out memory_limit bigint, out longest_queue text)
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   i frontdesk.installation;
@@ -231,12 +254,22 @@ begin
   select l.events, l.oldest into behind from frontdesk.lag() l where i.state <> 'running' or not coalesce(slot.idle, false);
   pid := slot.pid;
   since := slot.started_at;
+  last_turn := slot.turned_at;
+  last_error := slot.error;
+  last_error_at := slot.failed_at;
+  memory_used := slot.held;
+  memory_limit := slot.memory;
+  waits_for := case when slot.failing or cardinality(pg_blocking_pids(slot.pid)) > 0 then frontdesk.engine_blockers(slot.pid) end;
+  if waits_for is null and slot.held >= slot.memory / 2 then
+    waits_for := 'what is in memory to be received: frontdesk.engine_memory allows no more';
+  end if;
+  longest_queue := (select format('%s: %s', coalesce(n.name, 'direct requests'), slot.longest_queue)
+    from (values (slot.longest_queue_of)) q (id) left join frontdesk.endpoint n on n.id = q.id where q.id is not null);
   in_flight := slot.in_flight;
   queued := slot.queued;
   lag_events := coalesce(behind.events, 0);
   lag_seconds := coalesce(round(extract(epoch from frontdesk.now() - behind.oldest), 3), 0);
-  select count(*) into endpoints_behind
-  from frontdesk.cursor c join frontdesk.endpoint e on e.id = c.endpoint_id where not e.ordered;
+  select count(*) into endpoints_behind from frontdesk.endpoint e where frontdesk.is_behind(e.id);
   select count(*) filter (where due_at < 'infinity'), count(*) filter (where due_at = 'infinity'), min(event_at)
   into retrying, waiting, oldest_pending from frontdesk.retry;
   oldest_pending := least(oldest_pending, behind.oldest);
@@ -265,9 +298,13 @@ begin
       format('the library is %s, the extension %s: alter extension pg_frontdesk update', library_version, extension_version)),
     (slot.pid is null, 'not running',
       'no engine process; select frontdesk.start(), and see the server log and max_worker_processes'),
+    (slot.failing, 'failing', concat_ws('; ', format('since %s: %s', slot.failed_at::timestamptz(0), slot.error),
+      'waits for ' || waits_for)),
+    (slot.has_news and slot.turned_at < clock_timestamp() - interval '5 seconds', 'stuck',
+      concat_ws('; ', format('its last turn ended at %s', slot.turned_at::timestamptz(0)), 'waits for ' || waits_for)),
     (true, 'running', null)) s (holds, state, reason)
   where s.holds limit 1;
 end
 $$;
 comment on function frontdesk.status() is
-  'one row: is the engine running or why not, how far behind it is (events, seconds), what is in flight, queued in memory, retrying, waiting for an earlier event of its key, dead, the oldest pending event, the vector indexes and which of them are not ready, versions';
+  'one row: is the engine running or why not (failing: a part of its last turn failed; stuck: it ends no turn), how far behind it is (events, seconds), what is in flight, queued in memory, retrying, waiting for an earlier event of its key, dead, the oldest pending event, the vector indexes and which of them are not ready, versions, when its last turn ended, its last error, whom it waits for, bytes of events in memory and frontdesk.engine_memory, the endpoint with the longest queue';

@@ -372,9 +372,24 @@ stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
 $$;
 comment on function frontdesk.endpoint_settings() is 'engine: every endpoint as JSON, with its sealed secrets';
 
+create or replace function frontdesk.is_behind(this_endpoint bigint) returns boolean
+stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+  -- An ordered endpoint always has a place of its own in the log; it is behind while that is not where the engine's is.
+  select exists (
+    select from frontdesk.cursor c
+    join frontdesk.endpoint e on e.id = c.endpoint_id
+    left join frontdesk.cursor m on m.endpoint_id = 0
+    where c.endpoint_id = this_endpoint
+      and (not e.ordered or c.current_snapshot is not null or c.last_snapshot::text is distinct from m.last_snapshot::text))
+$$;
+comment on function frontdesk.is_behind(bigint) is 'internal: does this endpoint catch up with the log, as it was last written down';
+
 create or replace view frontdesk.endpoints as
 select e.name, e.url, e.state, e.state_reason, e.problem, e.events, e.failing_since, e.failures, e.open_until,
-  c.endpoint_id is not null as behind,
+  -- As is_behind() has it, which who reads this view may not call.
+  exists (select from frontdesk.cursor c left join frontdesk.cursor m on m.endpoint_id = 0
+    where c.endpoint_id = e.id
+      and (not e.ordered or c.current_snapshot is not null or c.last_snapshot::text is distinct from m.last_snapshot::text)) as behind,
   (select count(*) from frontdesk.retry r where r.endpoint_id = e.id) as retrying,
   (select count(*) from frontdesk.dead_letter d where d.endpoint_id = e.id) as dead,
   (select count(*) from frontdesk.endpoint_secret s where s.endpoint_id = e.id and s.header is null
@@ -382,6 +397,5 @@ select e.name, e.url, e.state, e.state_reason, e.problem, e.events, e.failing_si
   e.headers, (select array_agg(s.header order by s.header) from frontdesk.endpoint_secret s
     where s.endpoint_id = e.id and s.header is not null) as credential_headers,
   e.filter, e.payload, e.signature, e.retry, e.timeout_ms, e.max_in_flight, e.rate_per_second, e.ordered, e.tenant, e.created_at
-from frontdesk.endpoint e
-left join frontdesk.cursor c on c.endpoint_id = e.id;
+from frontdesk.endpoint e;
 comment on view frontdesk.endpoints is 'the endpoints, their state and health; no secret is in it';

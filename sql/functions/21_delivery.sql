@@ -263,7 +263,7 @@ begin
           case when n.state <> 'active' then format('the endpoint is %s (%s)', n.state, n.state_reason)
             when n.problem is not null then format('nothing is sent to the endpoint: %s', n.problem)
             when n.open_until > frontdesk.now() then format('the endpoint fails since %s; next probe at %s', n.failing_since::timestamptz(0), n.open_until::timestamptz(0))
-            when exists (select from frontdesk.cursor c where c.endpoint_id = n.id) then 'the endpoint is behind and catches up' end), ''),
+            when frontdesk.is_behind(n.id) then 'the endpoint is behind and catches up' end), ''),
           'about to be sent') into reason from frontdesk.status() s;
       end if;
     end if;

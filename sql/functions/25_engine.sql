@@ -36,7 +36,7 @@ comment on function frontdesk.engine_prepared() is 'engine: are there transactio
 create or replace function frontdesk.engine_read(
   last_snapshot text, current_snapshot text, after_xid xid8, after_id bigint, since timestamptz, until timestamptz, max_rows int)
 returns table (id bigint, xid xid8, created_at timestamptz, op "char", depth smallint, type text, source text, key text, tenant text,
-  target bigint, record text, old_record text)
+  target bigint, record jsonb, old_record jsonb)
 language plpgsql stable set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -51,7 +51,7 @@ begin
     pending := array(select p from pg_snapshot_xip(s) p);
     if cardinality(pending) > 0 then
       return query
-        select e.id, e.xid, e.created_at, e.op, e.depth, e.type, e.source, e.key, e.tenant::text, e.target, e.record::text, e.old_record::text
+        select e.id, e.xid, e.created_at, e.op, e.depth, e.type, e.source, e.key, e.tenant::text, e.target, e.record, e.old_record
         from frontdesk.event e
         where e.xid = any (pending) and (e.xid, e.id) > (after_xid, after_id) and e.created_at >= engine_read.since and e.created_at < engine_read.until
           and pg_visible_in_snapshot(e.xid, c)
@@ -64,7 +64,7 @@ begin
   if got < max_rows then
     -- The row comparison is the only lower bound: a second one would start the index scan at the wrong place.
     return query
-      select e.id, e.xid, e.created_at, e.op, e.depth, e.type, e.source, e.key, e.tenant::text, e.target, e.record::text, e.old_record::text
+      select e.id, e.xid, e.created_at, e.op, e.depth, e.type, e.source, e.key, e.tenant::text, e.target, e.record, e.old_record
       from frontdesk.event e
       where (e.xid, e.id) > (after_xid, after_id) and e.xid < pg_snapshot_xmax(c) and e.created_at >= engine_read.since and e.created_at < engine_read.until
         and pg_visible_in_snapshot(e.xid, c)
@@ -99,12 +99,12 @@ comment on function frontdesk.engine_list(text, text, bigint, timestamptz, times
 
 create or replace function frontdesk.engine_events(ids bigint[], xids xid8[], created timestamptz[])
 returns table (id bigint, xid xid8, created_at timestamptz, op "char", depth smallint, type text, source text, key text, tenant text,
-  target bigint, record text, old_record text)
+  target bigint, record jsonb, old_record jsonb)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
-    select e.id, e.xid, e.created_at, e.op, e.depth, e.type, e.source, e.key, e.tenant::text, e.target, e.record::text, e.old_record::text
+    select e.id, e.xid, e.created_at, e.op, e.depth, e.type, e.source, e.key, e.tenant::text, e.target, e.record, e.old_record
     from unnest(ids, xids, created) with ordinality w (id, xid, created_at, n)
     join frontdesk.event e on e.xid = w.xid and e.id = w.id and e.created_at = w.created_at
     order by w.n;
@@ -176,21 +176,47 @@ end
 $$;
 comment on function frontdesk.engine_done(bigint[], bigint[]) is 'engine: these need no further try';
 
+create or replace function frontdesk.json_bytes(value jsonb) returns bigint
+immutable strict parallel safe language c as 'MODULE_PATHNAME', 'json_bytes_wrapper';
+comment on function frontdesk.json_bytes(jsonb) is
+  'how many bytes a jsonb takes as text, without making the text: a number of two bytes can stand for 131,072 digits';
+
+create or replace function frontdesk.engine_exhausted(this_event bigint, this_xid xid8, this_at timestamptz, this_endpoint bigint,
+  attempts int, reason text, with_data boolean) returns void
+language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+  -- A service event that cannot be delivered is not reported by another; what is too large to be sent is not sent in a report.
+  select frontdesk.record_event('delivery.exhausted', 'S', jsonb_build_object('endpoint', n.name, 'event_id', v.id, 'event_type', v.type,
+      'key', left(v.key, 1000), 'attempts', attempts, 'reason', reason,
+      'data', case when with_data and pg_column_size(v.record) < 4000000 and frontdesk.json_bytes(v.record) < 1000000 then v.record end),
+    left(v.key, 1000), v.tenant)
+  from frontdesk.endpoint n
+  join frontdesk.event v on v.xid = this_xid and v.id = this_event and v.created_at = this_at
+  where n.id = this_endpoint and v.op <> 'S'
+$$;
+comment on function frontdesk.engine_exhausted(bigint, xid8, timestamptz, bigint, int, text, boolean) is
+  'engine: emit delivery.exhausted';
+
 create or replace function frontdesk.engine_dead(
   event_ids bigint[], endpoint_ids bigint[], xids xid8[], created timestamptz[], attempts int[], reasons text[]) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
+declare
+  i int;
 begin
   insert into frontdesk.dead_letter (event_id, endpoint_id, event_xid, event_at, attempts, reason, died_at)
   select u.event_id, u.endpoint_id, u.xid, u.created, u.attempts, u.reason, frontdesk.now()
   from unnest(event_ids, endpoint_ids, xids, created, attempts, reasons) u (event_id, endpoint_id, xid, created, attempts, reason)
   on conflict on constraint dead_letter_pkey do update set attempts = excluded.attempts, reason = excluded.reason, died_at = excluded.died_at;
-  -- A service event that cannot be delivered is not reported by another.
-  perform frontdesk.record_event('delivery.exhausted', 'S', jsonb_build_object('endpoint', n.name, 'event_id', v.id, 'event_type', v.type,
-      'key', v.key, 'attempts', u.attempts, 'reason', u.reason, 'data', v.record), v.key, v.tenant)
-  from unnest(event_ids, endpoint_ids, xids, created, attempts, reasons) u (event_id, endpoint_id, xid, created, attempts, reason)
-  join frontdesk.endpoint n on n.id = u.endpoint_id
-  join frontdesk.event v on v.xid = u.xid and v.id = u.event_id and v.created_at = u.created
-  where v.op <> 'S';
+  -- The letter counts, whatever can be said of it: an event that cannot be read is reported without its data.
+  for i in 1 .. cardinality(event_ids) loop
+    begin
+      perform frontdesk.engine_exhausted(event_ids[i], xids[i], created[i], endpoint_ids[i], attempts[i], reasons[i], true);
+    exception
+      when query_canceled or lock_not_available or admin_shutdown then
+        raise;
+      when others then
+        perform frontdesk.engine_exhausted(event_ids[i], xids[i], created[i], endpoint_ids[i], attempts[i], reasons[i], false);
+    end;
+  end loop;
 end
 $$;
 comment on function frontdesk.engine_dead(bigint[], bigint[], xid8[], timestamptz[], int[], text[]) is
@@ -217,13 +243,13 @@ comment on function frontdesk.engine_blocked() is 'engine, ordered endpoints: th
 
 create or replace function frontdesk.engine_due(ready_endpoints bigint[], as_of timestamptz, max_rows int)
 returns table (id bigint, xid xid8, created_at timestamptz, op "char", depth smallint, type text, source text, key text, tenant text,
-  target bigint, record text, old_record text, endpoint_id bigint, attempts int)
+  target bigint, record jsonb, old_record jsonb, endpoint_id bigint, attempts int)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
-    select r.event_id, r.event_xid, r.event_at, e.op, e.depth, e.type, e.source, e.key, e.tenant::text, e.target, e.record::text,
-      e.old_record::text, r.endpoint_id, r.attempts
+    select r.event_id, r.event_xid, r.event_at, e.op, e.depth, e.type, e.source, e.key, e.tenant::text, e.target, e.record,
+      e.old_record, r.endpoint_id, r.attempts
     from frontdesk.retry r
     left join frontdesk.event e on e.xid = r.event_xid and e.id = r.event_id and e.created_at = r.event_at
     where r.due_at <= as_of and r.endpoint_id = any (ready_endpoints)

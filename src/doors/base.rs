@@ -7,7 +7,7 @@ use pgrx::prelude::*;
 use crate::engine::clock;
 use crate::error::raise;
 use crate::pg::door;
-use crate::{shmem, wake};
+use crate::{guc, shmem, wake};
 
 #[pg_extern(sql = false)]
 fn caller() -> pg_sys::Oid {
@@ -54,6 +54,15 @@ fn engine_slot() -> TableIterator<
         name!(failed, i64),
         name!(max_connections, i64),
         name!(idle, bool),
+        name!(turned_at, Option<TimestampWithTimeZone>),
+        name!(failing, bool),
+        name!(error, Option<String>),
+        name!(failed_at, Option<TimestampWithTimeZone>),
+        name!(held, i64),
+        name!(memory, i64),
+        name!(longest_queue, i64),
+        name!(longest_queue_of, Option<i64>),
+        name!(has_news, bool),
     ),
 > {
     let launcher = shmem::shared().launcher.pid();
@@ -69,6 +78,20 @@ fn engine_slot() -> TableIterator<
             slot.failed.load(SeqCst) as i64,
             slot.max_connections.load(SeqCst) as i64,
             pid.is_some() && slot.idle.load(SeqCst) == 1 && slot.pending.load(SeqCst) == 0,
+            moment(slot.health.turned_at.load(SeqCst)).filter(|_| pid.is_some()),
+            pid.is_some() && slot.health.failing.load(SeqCst) == 1,
+            slot.health.error(),
+            moment(slot.health.failed_at.load(SeqCst)),
+            slot.health.held.load(SeqCst) as i64,
+            guc::engine_memory_bytes() as i64,
+            slot.health.longest_queue.load(SeqCst) as i64,
+            Some(slot.health.longest_queue_of.load(SeqCst)).filter(|_| slot.health.longest_queue.load(SeqCst) > 0),
+            slot.pending.load(SeqCst) != 0,
         )
     }))
+}
+
+/// 0: never.
+fn moment(micros: i64) -> Option<TimestampWithTimeZone> {
+    (micros != 0).then(|| clock::timestamp(micros))
 }

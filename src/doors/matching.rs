@@ -3,7 +3,7 @@
 use filter::{Filter, Pattern};
 use pgrx::prelude::*;
 
-use crate::error::invalid;
+use crate::error::{invalid, raise};
 use crate::pg::jsonb::Jsonb;
 
 #[pg_extern(sql = false)]
@@ -12,10 +12,34 @@ fn pattern_matches(pattern: Option<&str>, kind: Option<&str>) -> Option<bool> {
     Some(pattern.matches(kind?))
 }
 
+/// Bytes of a document that a filter looks into.
+const LARGEST: u64 = 64 << 20;
+
 #[pg_extern(sql = false)]
-fn filter_matches(filter: Option<Jsonb>, document: Option<Jsonb>) -> Option<bool> {
+fn filter_matches(filter: Option<Jsonb>, document: Option<pgrx::AnyElement>) -> Option<bool> {
     let filter = Filter::parse(&filter?.0).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
-    Some(filter.matches(&document?.0))
+    let document = document?.datum();
+    // SAFETY: a jsonb, as the SQL function declares it.
+    let bytes = unsafe { crate::engine::json_bytes(document) };
+    if bytes.is_none_or(|bytes| bytes > LARGEST) {
+        raise(
+            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            "the document is too large for a filter",
+            bytes.map(|bytes| format!("As text it has {bytes} bytes.")),
+            Some("At most 64 MB are looked into.".into()),
+        );
+    }
+    // Not as pgrx reads a jsonb, which raises for one that is nested deep.
+    // SAFETY: as above.
+    let text = unsafe { pgrx::direct_function_call::<&std::ffi::CStr>(pg_sys::jsonb_out, &[Some(document)]) };
+    Some(filter.matches(&filter::document(&text?.to_string_lossy())))
+}
+
+#[pg_extern(sql = false)]
+fn json_bytes(value: pgrx::AnyElement) -> Option<i64> {
+    // SAFETY: a jsonb, as the SQL function declares it.
+    let bytes = unsafe { crate::engine::json_bytes(value.datum()) };
+    bytes.and_then(|bytes| i64::try_from(bytes).ok())
 }
 
 #[pg_extern(sql = false)]

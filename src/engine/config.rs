@@ -1,5 +1,6 @@
 //! The configuration: read when its version changed, before anything is routed that was committed after the change.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Instant;
@@ -181,7 +182,8 @@ impl Desk {
         let endpoint = self.endpoints.get_mut(&id)?;
         let mut waiting: Vec<Delivery> = endpoint.queue.drain(..).collect();
         // Of an ordered endpoint, a key whose delivery is in flight stays busy, with nothing behind it.
-        let queued: Vec<String> = waiting.iter().filter_map(|delivery| delivery.event.key.clone()).collect();
+        let queued: Vec<String> =
+            waiting.iter().filter_map(|delivery| delivery.event.turn().map(Cow::into_owned)).collect();
         for behind in endpoint.busy.values_mut() {
             waiting.extend(behind.drain(..));
         }

@@ -13,17 +13,17 @@ use super::clock;
 use super::endpoint::{Endpoint, SILENCE};
 use super::event::Delivery;
 use super::lane::{Lane, Mark, Snapshot};
+use super::mark;
 use super::outcomes::Outcomes;
+use super::parts::{Part, Rests};
 use super::saving::UNHEARD;
 use super::timetable::Timetable;
-use super::transaction::{Failure, forget_statements, transaction};
+use super::transaction::{Failure, become_the_only_one, forget_statements, settle_in, transaction};
 use super::wait::{Bell, Waiter, connections, keep_memory, without_signals};
 use super::{courier_config, verbs};
 use crate::shmem::Slot;
 use crate::{ffi, guc, launcher};
 
-/// The key of the advisory lock by which a database has one engine: "frontdsk" in ASCII.
-const LOCK: &str = "select pg_advisory_lock(7381245060419249003)";
 /// How often the place in the log is written down while it moves.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(6 * 3600);
@@ -78,38 +78,29 @@ pub struct Desk {
     upkeep_at: Instant,
     pub random: u64,
     complaint: Option<String>,
+    pub rests: Rests,
 }
 
 impl Desk {
     /// None: there is nothing to do in this database.
     pub fn open(slot: &'static Slot) -> Result<Option<Desk>, Failure> {
-        let there = transaction(|session| {
-            session.run("set search_path = pg_catalog")?;
-            // The tables are read by their indexes, whatever the planner thinks of them while they are new.
-            for setting in [
-                "enable_seqscan = off",
-                "enable_bitmapscan = on",
-                "enable_hashjoin = off",
-                "enable_mergejoin = off",
-                "plan_cache_mode = force_generic_plan",
-                "jit = off",
-            ] {
-                session.run(&format!("set {setting}"))?;
-            }
-            session.run(LOCK)?;
+        let there = transaction(|_| {
+            become_the_only_one();
+            settle_in();
             verbs::is_installed()
         })?;
         if !there {
             return Ok(None);
         }
         keep_memory();
-        let bell = Bell::new().map_err(|error| Failure(error.to_string()))?;
+        mark::open();
+        let bell = Bell::new().map_err(|error| Failure::new(error.to_string()))?;
         let limit = connections(guc::max_connections());
         slot.max_connections.store(limit as u64, SeqCst);
         let ring = bell.clone();
         let courier = without_signals(|| Courier::spawn(courier_config(limit), move || ring.ring()))
-            .map_err(|error| Failure(error.to_string()))?;
-        let nowhere = Rc::new(Snapshot::parse("1:1:").ok_or(Failure("snapshot".into()))?);
+            .map_err(|error| Failure::new(error.to_string()))?;
+        let nowhere = Rc::new(Snapshot::parse("1:1:").ok_or(Failure::new("snapshot"))?);
         let mut desk = Desk {
             slot,
             courier,
@@ -148,10 +139,13 @@ impl Desk {
             pace: Pace::new(Instant::now()),
             random: u64::from_le_bytes(ffi::random()) | 1,
             complaint: None,
+            rests: Rests::default(),
         };
         if !desk.boot()? {
             return Ok(None);
         }
+        slot.health.clear();
+        slot.health.turned_at.store(clock::real(), SeqCst);
         slot.started_at.store(clock::real(), SeqCst);
         slot.delivered.store(0, SeqCst);
         slot.failed.store(0, SeqCst);
@@ -178,7 +172,11 @@ impl Desk {
             }
             let limit = match self.turn() {
                 Ok(Some(limit)) => {
-                    self.complaint = None;
+                    self.slot.health.turned_at.store(clock::real(), SeqCst);
+                    if !self.rests.fails() {
+                        self.slot.health.failing.store(0, SeqCst);
+                        self.complaint = None;
+                    }
                     limit
                 }
                 Ok(None) => return self.leave(),
@@ -186,7 +184,7 @@ impl Desk {
                     if !self.is_installed() {
                         return self.leave();
                     }
-                    self.complain(&failure);
+                    self.fail(&failure);
                     Some(PAUSE)
                 }
             };
@@ -194,7 +192,8 @@ impl Desk {
             if rest.is_zero() {
                 self.waiter.wait(limit);
             } else if let Err(failure) = self.rest(rest) {
-                self.complain(&failure);
+                self.rests.failed(Part::Settle, &failure);
+                self.fail(&failure);
             }
         }
     }
@@ -216,29 +215,61 @@ impl Desk {
             // First of all the network has work again, then what came back is written.
             self.dispatch();
         }
-        self.settle()?;
+        self.attempt(Part::Settle, Desk::settle);
         if self.news || self.dirty && self.main.mark.current.is_none() || self.config_version < 0 {
-            self.refresh()?;
+            self.attempt(Part::Refresh, Desk::refresh);
+        }
+        if self.rests.fails() && !self.is_installed() {
+            return Ok(None);
         }
         if self.is_leaving() {
             return self.finish();
         }
         self.leaving_since = None;
         if self.running {
-            self.read()?;
-            self.load_retries()?;
+            self.attempt(Part::Read, Desk::read);
+            self.attempt(Part::Retries, Desk::load_retries);
             self.dispatch();
         }
+        // It keeps to its own pauses.
         if let Some(failure) = self.timetable.turn(self.slot, self.running) {
-            self.complain(&failure);
+            self.rests.failed(Part::Timetable, &failure);
+            self.fail(&failure);
+        } else if !self.timetable.is_resting() {
+            self.rests.went_well(Part::Timetable);
         }
         if self.saved_at.elapsed() >= SAVE_INTERVAL {
-            self.save(false)?;
+            self.attempt(Part::Save, |desk| desk.save(false));
         }
         if self.upkeep_at <= Instant::now() {
-            self.upkeep_at = Instant::now() + self.upkeep()?;
+            self.attempt(Part::Upkeep, |desk| {
+                desk.upkeep_at = Instant::now() + desk.upkeep()?;
+                Ok(())
+            });
         }
         Ok(Some(self.limit()))
+    }
+
+    /// One part of a turn, unless it failed a moment ago.
+    fn attempt(&mut self, part: Part, work: impl FnOnce(&mut Desk) -> Result<(), Failure>) {
+        if self.rests.is_resting(part) {
+            return;
+        }
+        match work(self) {
+            Ok(()) => self.rests.went_well(part),
+            Err(failure) => {
+                self.rests.failed(part, &failure);
+                self.fail(&failure);
+            }
+        }
+    }
+
+    /// Something went wrong: it is shown in status() and, when it is new, written into the server's log.
+    pub fn fail(&mut self, failure: &Failure) {
+        self.slot.health.set_error(&failure.message);
+        self.slot.health.failed_at.store(clock::real(), SeqCst);
+        self.slot.health.failing.store(1, SeqCst);
+        self.complain_once(&failure.message);
     }
 
     /// One step of the upkeep; returns when the next is due.
@@ -252,15 +283,18 @@ impl Desk {
 
     /// How long to wait at the most.
     fn limit(&mut self) -> Option<Duration> {
-        if self.more() {
+        if self.more() && !self.rests.is_resting(Part::Read) && !self.rests.is_resting(Part::Refresh) {
             return Some(Duration::ZERO);
         }
-        if !self.outcomes.is_empty() {
+        if !self.outcomes.is_empty() && !self.rests.is_resting(Part::Settle) {
             return Some(self.outcomes.linger());
         }
         let now = clock::now();
         let until = |moment: i64| Duration::from_micros(moment.saturating_sub(now).max(0) as u64);
         let mut limit = self.upkeep_at.saturating_duration_since(Instant::now());
+        if let Some(rest) = self.rests.limit() {
+            limit = limit.max(Duration::from_millis(10)).min(rest.max(Duration::from_millis(10)));
+        }
         if self.running {
             for moment in [self.next_due, self.next_gate] {
                 if moment != i64::MAX {
@@ -295,88 +329,11 @@ impl Desk {
         self.timetable.polls && self.running && self.main.mark.last.has_in_progress()
     }
 
-    fn boot(&mut self) -> Result<bool, Failure> {
-        let restored = transaction(|session| {
-            let Some(boot) = verbs::boot(session)? else { return Ok(None) };
-            let cursors = verbs::cursors(session)?;
-            let blocked = verbs::blocked(session)?;
-            Ok(verbs::window(session)?.map(|window| (boot, cursors, blocked, window)))
-        })?;
-        let Some((boot, cursors, blocked, window)) = restored else { return Ok(false) };
-        if boot.state == "stopped" {
-            return Ok(false);
-        }
-        self.identify(&boot);
-        self.slot.prepared.store(1, SeqCst);
-        let now = Snapshot::parse(&window.snapshot).map(Rc::new);
-        for cursor in cursors {
-            let (Some(last), Some(now)) = (Snapshot::parse(&cursor.last), &now) else { continue };
-            let current = cursor.current.as_deref().and_then(Snapshot::parse).map(Rc::new);
-            let mark = Mark {
-                last: Rc::new(last),
-                current,
-                xid: cursor.xid,
-                id: cursor.id,
-                since: cursor.since,
-                next_since: cursor.since,
-            };
-            let lane = Lane::restore(mark, now.clone());
-            if cursor.endpoint == 0 {
-                self.main = lane;
-            } else {
-                self.lanes.insert(cursor.endpoint, lane);
-            }
-        }
-        self.configure()?;
-        for (endpoint, key) in blocked {
-            if let Some(endpoint) = self.endpoints.get_mut(&endpoint) {
-                endpoint.blocked.insert(key);
-            }
-        }
-        Ok(true)
-    }
-
-    /// As after a start, with what is in flight forgotten: it is sent again under the same webhook-id.
-    fn reboot(&mut self) -> Result<(), Failure> {
-        self.write()?;
-        self.recall_all();
-        self.in_flight.clear();
-        self.loaded.clear();
-        self.endpoints.clear();
-        self.hosts.clear();
-        self.lanes.clear();
-        self.dropped_lanes.clear();
-        self.next_due = i64::MIN;
-        self.dirty = true;
-        self.stopped = !self.boot()?;
-        Ok(())
-    }
-
-    pub fn identify(&mut self, boot: &verbs::Boot) {
-        self.installation = boot.installation.to_string().replace('-', "");
-        let same_version = boot.extension_version == env!("CARGO_PKG_VERSION");
-        self.running = boot.state == "running" && !boot.silent && same_version && guc::enabled();
-        self.stopped = boot.state == "stopped";
-        if boot.silent {
-            self.complain_once(
-                "this database is a copy of another installation: nothing is sent before select frontdesk.adopt()",
-            );
-        } else if !same_version {
-            self.complain_once(
-                "the library and the extension are of different versions: alter extension pg_frontdesk update",
-            );
-        }
-    }
-
     fn is_installed(&self) -> bool {
         transaction(|_| verbs::is_installed()).unwrap_or(true)
     }
 
     /// A line in the log when something new is wrong, not at every turn.
-    fn complain(&mut self, failure: &Failure) {
-        self.complain_once(&failure.0);
-    }
-
     pub fn complain_once(&mut self, message: &str) {
         if self.complaint.as_deref() != Some(message) {
             warning!("pg_frontdesk: {message}");

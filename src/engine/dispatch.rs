@@ -1,5 +1,6 @@
 //! From the queues to the courier.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use courier::{Bytes, HeaderName, HeaderValue, Method, Request, Target};
@@ -12,6 +13,7 @@ use super::desk::Desk;
 use super::direct::{self, Direct};
 use super::endpoint::Endpoint;
 use super::event::{Delivery, Event};
+use super::memory::Held;
 use super::settings::target;
 use super::shape::Signature;
 use crate::guc;
@@ -63,7 +65,7 @@ impl Desk {
         check_for_interrupts!();
     }
 
-    fn send(&mut self, delivery: Delivery, batch: &mut Vec<Request>) {
+    fn send(&mut self, mut delivery: Delivery, batch: &mut Vec<Request>) {
         let made = match self.endpoints.get(&delivery.endpoint) {
             Some(endpoint) if delivery.endpoint > 0 => self.request(endpoint, &delivery),
             host => self.direct(host, &delivery.event),
@@ -74,6 +76,7 @@ impl Desk {
         match made {
             Ok(request) => {
                 self.next_request += 1;
+                delivery.sent = Rc::new(Held::new(request.body.len()));
                 batch.push(Request { id: self.next_request, ..request });
                 self.in_flight.insert(self.next_request, delivery);
             }
@@ -91,11 +94,16 @@ impl Desk {
         if let Some(reason) = &settings.problem {
             return Err(problem("secret", false)(reason));
         }
+        if let Some(reason) = &event.unread {
+            return Err(problem("payload", true)(reason));
+        }
         if let Some(until) = self.expired(endpoint, event) {
             return Err(problem("expired", true)(&format!("there was sense in sending it until {until}")));
         }
-        let body =
-            payload.render(event, guc::max_payload_bytes()).map_err(|detail| problem("payload", true)(&detail))?;
+        let body = match payload.render_marked(event, settings.id, guc::max_payload_bytes()) {
+            Some(rendered) => rendered.map_err(|detail| problem("payload", true)(&detail))?,
+            None => return Err(problem("payload", true)(&"the engine ended each time that it was rendered".into())),
+        };
         let signed = self.standard_headers(event, endpoint, signature, &body, delivery.attempts);
         let mut headers = signed.map_err(|detail| problem("secret", false)(&detail))?;
         if !settings.headers.iter().any(|(name, _)| name == "content-type") {
@@ -125,6 +133,9 @@ impl Desk {
 
     fn direct(&self, host: Option<&Endpoint>, event: &Event) -> Result<Request, Unsendable> {
         let hopeless = |error| move |detail: String| Unsendable { error, detail, hopeless: true };
+        if let Some(reason) = &event.unread {
+            return Err(hopeless("payload")(reason.clone()));
+        }
         let direct = Direct::parse(event).map_err(hopeless("payload"))?;
         let target: Arc<Target> = target(&direct.url, &direct::guard()).map_err(hopeless("url"))?;
         let body = direct.body().map_err(hopeless("payload"))?;

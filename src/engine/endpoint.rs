@@ -1,11 +1,15 @@
 //! An endpoint at work: what waits for it, what is in flight, how it does.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use retry::{Breaker, Bucket, Gate};
 
 use super::event::Delivery;
+use super::memory::{self, Load};
 use super::settings::Settings;
 
 /// Deliveries that wait in memory; more are left in the log.
@@ -41,6 +45,8 @@ pub struct Endpoint {
     pub blocked: HashSet<String>,
     /// What it has ahead was called back, and nothing was sent since.
     pub recalled: bool,
+    /// Bytes of large events that wait for it or are on their way.
+    pub held: Rc<Cell<usize>>,
     full_since: Option<Instant>,
     /// When the log last had something for it.
     fed_at: Option<Instant>,
@@ -65,6 +71,7 @@ impl Endpoint {
             busy: HashMap::new(),
             blocked: HashSet::new(),
             recalled: false,
+            held: Rc::default(),
             full_since: None,
             fed_at: None,
             counted_since: Instant::now(),
@@ -134,7 +141,17 @@ impl Endpoint {
     }
 
     pub fn is_full(&self) -> bool {
-        self.queued() >= QUEUE
+        self.queued() >= QUEUE || self.held.get() >= memory::share()
+    }
+
+    /// Is there room for a batch?
+    pub fn has_room(&self) -> bool {
+        self.queued() < QUEUE / 2 && self.held.get() < memory::share() / 2
+    }
+
+    /// Its share of the engine's memory holds this delivery from now on.
+    pub fn bear(&self, delivery: &mut Delivery) {
+        delivery.load = Load::new(&self.held, delivery.event.bytes());
     }
 
     /// It runs out of work, although the log had some for it lately.
@@ -153,10 +170,11 @@ impl Endpoint {
     }
 
     /// Puts a delivery from the log into the queue; of an ordered endpoint behind the one of its key. Gives it back when its key is blocked.
-    pub fn push(&mut self, delivery: Delivery) -> Option<Delivery> {
+    pub fn push(&mut self, mut delivery: Delivery) -> Option<Delivery> {
         self.fed_at = Some(Instant::now());
+        self.bear(&mut delivery);
         if self.settings.ordered
-            && let Some(key) = delivery.event.key.clone()
+            && let Some(key) = delivery.event.turn().map(Cow::into_owned)
         {
             if self.blocked.contains(&key) {
                 return Some(delivery);

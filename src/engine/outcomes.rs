@@ -1,5 +1,6 @@
 //! What is to be written of what came back, until it is.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ pub struct Outcomes {
     pub reports: Vec<(i64, &'static str, serde_json::Value)>,
     /// Whose lanes, retries and keys are told when it is written.
     pub settled: Vec<Settled>,
-    since: Option<Instant>,
+    pub since: Option<Instant>,
 }
 
 pub struct Settled {
@@ -41,6 +42,9 @@ impl Outcomes {
             && self.done.is_empty()
             && self.dead.is_empty()
             && self.health.is_empty()
+            && self.reports.is_empty()
+            && self.disabled.is_empty()
+            && self.released.is_empty()
     }
 
     pub fn unwritten(&self) -> usize {
@@ -69,7 +73,7 @@ impl Outcomes {
 
     /// Ordered: an earlier event of its key is in the retry table.
     pub fn wait_for_key(&mut self, delivery: Delivery) {
-        let key = delivery.event.key.clone();
+        let key = delivery.event.turn().map(Cow::into_owned);
         self.again.push(Again {
             delivery: delivery.clone(),
             attempts: 0,

@@ -7,8 +7,10 @@ use super::desk::Desk;
 use super::direct::Direct;
 use super::endpoint::Endpoint;
 use super::event::{Delivery, Event, Origin};
+use super::memory;
+use super::record::apart;
 use super::settings::Settings;
-use super::transaction::{Failure, transaction};
+use super::transaction::{Failure, FailureKind, transaction};
 use super::verbs::{self, Due};
 
 /// Retries loaded at once.
@@ -23,6 +25,10 @@ impl Desk {
         if self.next_due > now {
             return Ok(());
         }
+        if memory::is_short() {
+            self.next_due = now + SECOND / 10;
+            return Ok(());
+        }
         let mut ready: Vec<i64> = self
             .endpoints
             .iter()
@@ -31,23 +37,32 @@ impl Desk {
             .collect();
         ready.push(0);
         let limit = RETRIES + self.loaded.len();
-        let (rows, next) = transaction(|session| {
-            // The same moment for both, or what falls due between the two is in neither.
-            Ok((verbs::due(session, ready.clone(), now, limit as i32)?, verbs::next_due(session, ready, now)?))
-        })?;
-        self.next_due = if rows.len() < limit { next.unwrap_or(i64::MAX) } else { now + SECOND / 10 };
+        let loaded = &self.loaded;
+        let fetch = || {
+            transaction(|session| {
+                let is_loaded = |event, endpoint| loaded.contains(&(event, endpoint));
+                // The same moment for both, or what falls due between the two is in neither.
+                let due = verbs::due(session, ready.clone(), now, limit as i32, is_loaded)?;
+                Ok((due, verbs::next_due(session, ready.clone(), now)?))
+            })
+        };
+        let ((rows, complete), next) = match fetch() {
+            Err(failure) if failure.kind == FailureKind::Lasting => apart(fetch)?,
+            fetched => fetched?,
+        };
+        self.next_due = if complete { next.unwrap_or(i64::MAX) } else { now + SECOND / 10 };
         for Due { event, event_id, endpoint: id, attempts } in rows {
-            if self.loaded.contains(&(event_id, id)) {
-                continue;
-            }
             let Some(event) = event else {
                 self.outcomes.forget(event_id, id);
                 continue;
             };
-            let delivery = Delivery { event: Rc::new(event), endpoint: id, attempts, origin: Origin::Retry };
+            let mut delivery = Delivery::new(Rc::new(event), id, attempts, Origin::Retry);
             self.loaded.insert((event_id, id));
             match self.endpoints.get_mut(&id) {
-                Some(endpoint) if id > 0 => endpoint.retries.push_back(delivery),
+                Some(endpoint) if id > 0 => {
+                    endpoint.bear(&mut delivery);
+                    endpoint.retries.push_back(delivery);
+                }
                 _ => self.push_direct(delivery),
             }
         }
@@ -56,7 +71,7 @@ impl Desk {
 
     pub fn take_direct(&mut self, event: Rc<Event>, batch: u64) {
         self.main.add(batch);
-        let delivery = Delivery { event, endpoint: 0, attempts: 0, origin: Origin::Log { lane: 0, batch } };
+        let delivery = Delivery::new(event, 0, 0, Origin::Log { lane: 0, batch });
         self.push_direct(delivery);
     }
 
@@ -71,6 +86,7 @@ impl Desk {
             return;
         }
         delivery.endpoint = id;
+        endpoint.bear(&mut delivery);
         if delivery.origin == Origin::Retry {
             endpoint.retries.push_back(delivery)
         } else {

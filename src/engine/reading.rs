@@ -3,13 +3,17 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use pgrx::spi::SpiResult;
+
 use super::clock::{self, SECOND};
 use super::desk::Desk;
-use super::endpoint::{Endpoint, QUEUE};
+use super::endpoint::Endpoint;
 use super::event::{Delivery, Event, Origin};
 use super::lane::{Lane, Mark, Snapshot};
-use super::transaction::{Failure, transaction};
-use super::verbs;
+use super::memory;
+use super::record::apart;
+use super::transaction::{Failure, FailureKind, Session, transaction};
+use super::verbs::{self, Batch};
 use super::wait::flush;
 
 /// (event, endpoint)
@@ -17,12 +21,17 @@ type Pairs = HashSet<(i64, i64)>;
 
 /// Events read at once.
 const BATCH: i32 = 200;
+/// Deliveries that wait for an endpoint and are worth to be given back.
+const MUCH: usize = 20;
 /// Events of an ordered endpoint's window whose ids are held in memory, 24 bytes each.
-const LIST: i32 = 1_000_000;
+const LIST: i32 = 250_000;
 
 impl Desk {
     /// One batch for every reader that has room.
     pub fn read(&mut self) -> Result<(), Failure> {
+        if memory::is_short() {
+            self.shed();
+        }
         if self.main.mark.current.is_some() {
             self.room = self.has_room();
             if self.room {
@@ -32,7 +41,10 @@ impl Desk {
         let now = clock::now();
         let ready: Vec<i64> = self.lanes.iter().filter(|(_, lane)| !lane.closing).map(|(id, _)| *id).collect();
         for id in ready {
-            if self.endpoints.get(&id).is_some_and(|endpoint| endpoint.is_open(now) && endpoint.queued() < QUEUE / 2) {
+            if memory::is_short() {
+                break;
+            }
+            if self.endpoints.get(&id).is_some_and(|endpoint| endpoint.is_open(now) && endpoint.has_room()) {
                 if self.endpoints.get(&id).is_some_and(|endpoint| endpoint.settings.ordered) {
                     self.read_ordered(id)?;
                 } else {
@@ -43,10 +55,21 @@ impl Desk {
         Ok(())
     }
 
+    /// Memory is short: the endpoint that has the most waiting gives it back, and reads it again from its own place in the log.
+    fn shed(&mut self) {
+        let waiting = self.endpoints.iter().filter(|(id, endpoint)| **id > 0 && endpoint.queued() > MUCH);
+        if let Some((id, _)) = waiting.max_by_key(|(_, endpoint)| (endpoint.held.get(), endpoint.queued())) {
+            self.leave_behind(*id);
+        }
+    }
+
     /// Is there something to read at once?
     pub fn more(&self) -> bool {
         if !self.running {
             return false;
+        }
+        if memory::is_short() {
+            return self.dirty && self.main.mark.current.is_none();
         }
         let now = clock::now();
         self.dirty && self.main.mark.current.is_none()
@@ -55,7 +78,7 @@ impl Desk {
                 !lane.closing
                     && self.endpoints.get(id).is_some_and(|endpoint| {
                         endpoint.is_open(now)
-                            && endpoint.queued() < QUEUE / 2
+                            && endpoint.has_room()
                             && (lane.mark.current.is_some()
                                 || *lane.mark.last != *self.main.mark.last
                                 || !endpoint.settings.ordered)
@@ -89,7 +112,7 @@ impl Desk {
         for id in shut {
             self.leave_behind(id);
         }
-        if self.all_full(now) {
+        if self.all_full(now) || memory::is_short() {
             return false;
         }
         let starving = self
@@ -116,10 +139,9 @@ impl Desk {
 
     fn read_main(&mut self) -> Result<(), Failure> {
         let start = self.main.mark.clone();
-        let (events, attempted) = self.fetch(&start, self.main.recheck.is_some())?;
+        let (Batch { events, complete }, attempted) = self.fetch(&start, self.main.recheck.is_some())?;
         flush_fresh(&events, &start);
         let batch = self.main.open_batch(start);
-        let complete = events.len() < BATCH as usize;
         self.pace.found(events.len());
         for event in events {
             self.main.mark.xid = event.xid;
@@ -134,17 +156,25 @@ impl Desk {
     }
 
     /// The next events of a window, and with `recheck` which (event, endpoint) of them were attempted or are in flight.
-    fn fetch(&self, mark: &Mark, recheck: bool) -> Result<(Vec<Event>, Pairs), Failure> {
-        let (events, attempted) = transaction(|session| {
-            let events = verbs::read(session, mark, BATCH)?;
-            let attempted = if recheck {
-                verbs::settled(session, events.iter().map(|event| event.id).collect())?
-            } else {
-                Vec::new()
-            };
-            Ok((events, attempted))
-        })?;
-        Ok((events, self.with_unwritten(attempted, recheck)))
+    fn fetch(&self, mark: &Mark, recheck: bool) -> Result<(Batch, Pairs), Failure> {
+        self.batch(recheck, |session| verbs::read(session, mark, BATCH))
+    }
+
+    /// A batch that cannot be read as a whole is read once more, with what is at fault told apart.
+    fn batch(&self, recheck: bool, read: impl Fn(&mut Session) -> SpiResult<Batch>) -> Result<(Batch, Pairs), Failure> {
+        let fetch = || {
+            transaction(|session| {
+                let batch = read(session)?;
+                let ids = batch.events.iter().map(|event| event.id).collect();
+                let attempted = if recheck { verbs::settled(session, ids)? } else { Vec::new() };
+                Ok((batch, attempted))
+            })
+        };
+        let (batch, attempted) = match fetch() {
+            Err(failure) if failure.kind == FailureKind::Lasting => apart(fetch)?,
+            fetched => fetched?,
+        };
+        Ok((batch, self.with_unwritten(attempted, recheck)))
     }
 
     /// Besides what the tables say: what is in flight, and what has come back and is not written yet.
@@ -175,12 +205,7 @@ impl Desk {
                 && (event.target.is_some() || endpoint.settings.concerns(&event, &mut document))
             {
                 self.main.add(batch);
-                endpoint.push(Delivery {
-                    event: event.clone(),
-                    endpoint: *id,
-                    attempts: 0,
-                    origin: Origin::Log { lane: 0, batch },
-                });
+                endpoint.push(Delivery::new(event.clone(), *id, 0, Origin::Log { lane: 0, batch }));
             }
         }
     }
@@ -229,13 +254,13 @@ impl Desk {
         let shared = lane.mark.current.is_some() && lane.mark.current == self.main.mark.current;
         let start = lane.mark.clone();
         let recheck = lane.recheck.is_some();
-        let (events, attempted) = self.fetch(&start, recheck)?;
+        let (Batch { events, complete }, attempted) = self.fetch(&start, recheck)?;
+        flush_fresh(&events, &start);
         let limit = (self.main.mark.xid, self.main.mark.id);
         let (Some(lane), Some(endpoint)) = (self.lanes.get_mut(&id), self.endpoints.get_mut(&id)) else {
             return Ok(());
         };
         let batch = lane.open_batch(start);
-        let complete = events.len() < BATCH as usize;
         let mut caught_up = shared && complete;
         for event in events {
             if shared && (event.xid, event.id) > limit {
@@ -246,12 +271,7 @@ impl Desk {
             lane.mark.id = event.id;
             if !attempted.contains(&(event.id, id)) && is_for(endpoint, id, &event) {
                 lane.add(batch);
-                endpoint.push(Delivery {
-                    event: Rc::new(event),
-                    endpoint: id,
-                    attempts: 0,
-                    origin: Origin::Log { lane: id, batch },
-                });
+                endpoint.push(Delivery::new(Rc::new(event), id, 0, Origin::Log { lane: id, batch }));
             }
         }
         if caught_up {
@@ -283,32 +303,22 @@ impl Desk {
         let wanted: Vec<(i64, u64, i64)> = lane.list.iter().take(BATCH as usize).copied().collect();
         let start = lane.mark.clone();
         let recheck = lane.recheck.is_some();
-        let (events, attempted) = transaction(|session| {
-            let events = verbs::events(session, &wanted)?;
-            let attempted = if recheck {
-                verbs::settled(session, events.iter().map(|event| event.id).collect())?
-            } else {
-                Vec::new()
-            };
-            Ok((events, attempted))
-        })?;
+        let (Batch { events, complete }, attempted) = self.batch(recheck, |session| verbs::events(session, &wanted))?;
         flush_fresh(&events, &start);
-        let attempted = self.with_unwritten(attempted, recheck);
+        // Without what did not fit into the batch.
+        let last = events.last().filter(|_| !complete).map(|event| event.id);
+        let taken =
+            last.and_then(|last| wanted.iter().position(|(id, ..)| *id == last)).map_or(wanted.len(), |at| at + 1);
         let (Some(lane), Some(endpoint)) = (self.lanes.get_mut(&id), self.endpoints.get_mut(&id)) else {
             return Ok(());
         };
         let batch = lane.open_batch(start);
-        lane.list.drain(..wanted.len());
-        lane.mark.id = wanted.last().map_or(lane.mark.id, |(id, ..)| *id);
+        lane.list.drain(..taken);
+        lane.mark.id = wanted.get(taken - 1).map_or(lane.mark.id, |(id, ..)| *id);
         for event in events {
             if !attempted.contains(&(event.id, id)) && is_for(endpoint, id, &event) {
                 lane.add(batch);
-                let delivery = Delivery {
-                    event: Rc::new(event),
-                    endpoint: id,
-                    attempts: 0,
-                    origin: Origin::Log { lane: id, batch },
-                };
+                let delivery = Delivery::new(Rc::new(event), id, 0, Origin::Log { lane: id, batch });
                 if let Some(blocked) = endpoint.push(delivery) {
                     self.outcomes.wait_for_key(blocked);
                 }

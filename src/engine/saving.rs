@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::desk::Desk;
 use super::lane::Mark;
+use super::memory;
 use super::transaction::{Failure, transaction};
 use super::verbs;
 use crate::shmem::{EVENTS, WORK};
@@ -82,8 +83,13 @@ impl Desk {
             && self.main.is_idle();
         self.slot.idle.store(idle.into(), SeqCst);
         self.slot.unheard.store(self.is_unheard().into(), SeqCst);
-        let queued = self.endpoints.values().map(|endpoint| endpoint.queued() as u64).sum();
+        let queues = self.endpoints.iter().map(|(id, endpoint)| (endpoint.queued() as u64, *id));
+        let (queued, (longest, of)) =
+            queues.fold((0, (0, 0)), |(sum, longest), queue| (sum + queue.0, longest.max(queue)));
         self.slot.queued.store(queued, SeqCst);
+        self.slot.health.held.store(memory::held() as u64, SeqCst);
+        self.slot.health.longest_queue.store(longest, SeqCst);
+        self.slot.health.longest_queue_of.store(of.max(0), SeqCst);
         queued
     }
 }

@@ -212,7 +212,8 @@ impl Settings {
         if self.tenant.is_some() && self.tenant != event.tenant {
             return false;
         }
-        if event.op != 'S' && self.filter.is_none() {
+        // What could not be read may be what the filter is after.
+        if event.unread.is_some() || event.op != 'S' && self.filter.is_none() {
             return true;
         }
         let document = document.get_or_insert_with(|| event.document());

@@ -1,5 +1,6 @@
 //! From what came back to what is written: attempts, retries, dead letters, the endpoints' health.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use courier::{FailureKind, Receipt, Response};
@@ -14,8 +15,8 @@ use super::endpoint::Endpoint;
 use super::event::{Delivery, Origin};
 use super::outcomes::{Outcomes, Settled};
 use super::readable;
-use super::transaction::{Failure, transaction};
-use super::verbs::{self, Again, Attempt, Dead};
+use super::transaction::Failure;
+use super::verbs::{Again, Attempt, Dead};
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -177,9 +178,9 @@ impl Desk {
     fn release_key(&mut self, delivery: &Delivery) {
         if let Some(endpoint) = self.endpoints.get(&delivery.endpoint)
             && endpoint.settings.ordered
-            && let Some(key) = &delivery.event.key
+            && let Some(key) = delivery.event.turn()
         {
-            self.outcomes.released.push((delivery.endpoint, key.clone()));
+            self.outcomes.released.push((delivery.endpoint, key.into_owned()));
         }
     }
 
@@ -255,7 +256,7 @@ impl Desk {
         if let Some(endpoint) = self.endpoints.get_mut(&delivery.endpoint)
             && endpoint.settings.ordered
         {
-            key = delivery.event.key.clone();
+            key = delivery.event.turn().map(Cow::into_owned);
             let behind = key.as_deref().map(|key| endpoint.block(key)).unwrap_or_default();
             for waiting in behind {
                 self.outcomes.wait_for_key(waiting);
@@ -298,44 +299,7 @@ impl Desk {
         Ok(())
     }
 
-    pub fn write(&mut self) -> Result<(), Failure> {
-        let outcomes = std::mem::take(&mut self.outcomes);
-        let written = transaction(|session| {
-            verbs::attempts(session, &outcomes.attempts)?;
-            verbs::done(session, &outcomes.done)?;
-            verbs::retry(session, &outcomes.again)?;
-            verbs::dead(session, &outcomes.dead)?;
-            let mut free = Vec::new();
-            for (endpoint, key) in &outcomes.released {
-                if !verbs::release(session, *endpoint, key)? {
-                    free.push((*endpoint, key.clone()));
-                }
-            }
-            for (id, (failures, since, open)) in &outcomes.health {
-                verbs::health(session, *id, *failures, *since, *open)?;
-            }
-            for (id, reason) in &outcomes.disabled {
-                verbs::disable(session, *id, reason)?;
-            }
-            for (id, kind, details) in &outcomes.reports {
-                verbs::report(session, *id, kind, details)?;
-            }
-            Ok(free)
-        });
-        match written {
-            Ok(free) => {
-                self.endpoints.values_mut().for_each(|endpoint| endpoint.unrecorded = 0);
-                self.tell(outcomes, free);
-                Ok(())
-            }
-            Err(failure) => {
-                self.outcomes = outcomes;
-                Err(failure)
-            }
-        }
-    }
-
-    fn tell(&mut self, outcomes: Outcomes, free: Vec<(i64, String)>) {
+    pub fn tell(&mut self, outcomes: Outcomes, free: Vec<(i64, String)>) {
         for again in &outcomes.again {
             self.next_due = self.next_due.min(again.due_at);
         }
@@ -354,9 +318,9 @@ impl Desk {
             } else if over
                 && let Some(endpoint) = self.endpoints.get_mut(&delivery.endpoint)
                 && endpoint.settings.ordered
-                && let Some(key) = &delivery.event.key
+                && let Some(key) = delivery.event.turn()
             {
-                endpoint.next_of(key);
+                endpoint.next_of(&key);
             }
         }
     }

@@ -8,6 +8,7 @@ use template::Template;
 
 use super::clock;
 use super::event::{Event, parsed};
+use super::mark;
 
 pub enum Payload {
     /// `{"type", "timestamp", "data", "previous"}`
@@ -40,7 +41,15 @@ impl Payload {
         }
     }
 
-    pub fn render(&self, event: &Event, max_bytes: usize) -> Result<Vec<u8>, String> {
+    /// None: the engine ended by it before.
+    pub fn render_marked(&self, event: &Event, endpoint: i64, max_bytes: usize) -> Option<Result<Vec<u8>, String>> {
+        match self {
+            Payload::Template(_) => mark::rendering(event.id, endpoint, || self.render(event, max_bytes)),
+            _ => Some(self.render(event, max_bytes)),
+        }
+    }
+
+    fn render(&self, event: &Event, max_bytes: usize) -> Result<Vec<u8>, String> {
         let body = match self {
             Payload::Standard => standard(event),
             Payload::Supabase => supabase(event),

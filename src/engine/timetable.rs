@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::clock;
 use super::schedule::Scheduler;
 use super::timers::Timers;
-use super::transaction::Failure;
+use super::transaction::{Failure, FailureKind};
 use crate::shmem::Slot;
 
 /// No wait is longer: the time of day may have been set, or the machine have slept, meanwhile.
@@ -14,6 +14,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 pub const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// After a transaction failed.
 const PAUSE: Duration = Duration::from_secs(1);
+/// After it waited for a lock in vain, during which nothing was delivered.
+const LOCKED: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 pub struct Timetable {
@@ -31,9 +33,14 @@ impl Timetable {
         self.timers.looked_at = None;
     }
 
+    /// Whether it rests after a failure.
+    pub fn is_resting(&self) -> bool {
+        self.not_before.is_some_and(|moment| moment > Instant::now())
+    }
+
     /// One turn; the failure is to be complained about.
     pub fn turn(&mut self, slot: &Slot, allowed: bool) -> Option<Failure> {
-        if self.not_before.is_some_and(|moment| moment > Instant::now()) {
+        if self.is_resting() {
             return None;
         }
         let failure =
@@ -45,7 +52,8 @@ impl Timetable {
         if self.timers.is_short() {
             self.jobs.free();
         }
-        self.not_before = failure.as_ref().map(|_| Instant::now() + PAUSE);
+        let pause = |failure: &Failure| if failure.kind == FailureKind::Lock { LOCKED } else { PAUSE };
+        self.not_before = failure.as_ref().map(|failure| Instant::now() + pause(failure));
         failure
     }
 

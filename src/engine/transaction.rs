@@ -11,9 +11,67 @@ use pgrx::spi::{OwnedPreparedStatement, SpiClient, SpiResult, SpiTupleTable};
 
 use crate::log::{self, Column};
 
-/// Why a transaction failed: PostgreSQL's message, with its SQLSTATE.
+/// Why a transaction failed.
 #[derive(Debug, Clone)]
-pub struct Failure(pub String);
+pub struct Failure {
+    /// PostgreSQL's message, with its SQLSTATE.
+    pub message: String,
+    pub kind: FailureKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// Somebody holds a lock.
+    Lock,
+    /// It may go better later as it is: no room, a cancelled statement, a deadlock, a server that shuts down.
+    Passing,
+    /// It would fail again: a value that does not fit, a row that is damaged.
+    Lasting,
+}
+
+impl Failure {
+    pub fn new(message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), kind: FailureKind::Passing }
+    }
+
+    fn of(report: &pgrx::pg_sys::panic::ErrorReportWithLevel) -> Failure {
+        let code = report.sql_error_code();
+        let kind = match code {
+            PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE | PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED => {
+                FailureKind::Lock
+            }
+            _ if LASTING.contains(&class(code).as_str()) => FailureKind::Lasting,
+            _ => FailureKind::Passing,
+        };
+        Failure { message: format!("{} ({code:?})", report.message()), kind }
+    }
+}
+
+/// Classes of SQLSTATE that are about the values of a statement: data exceptions, constraints, limits of the program, damaged
+/// data, internal errors.
+const LASTING: [&str; 5] = ["22", "23", "54", "F0", "XX"];
+
+/// The first two characters of an SQLSTATE, each of which takes six bits.
+fn class(code: PgSqlErrorCode) -> String {
+    let code = code as u32;
+    [code & 0x3f, code >> 6 & 0x3f].into_iter().filter_map(|six| char::from_u32(six + u32::from(b'0'))).collect()
+}
+
+/// How long the engine waits for a lock, in milliseconds: meanwhile nothing is sent.
+const LOCK_TIMEOUT: &std::ffi::CStr = c"250";
+/// How long one transaction may take, in milliseconds.
+const TIMEOUT: i32 = 60_000;
+
+/// STATEMENT_TIMEOUT of utils/timeout.h.
+const STATEMENT_TIMEOUT: std::ffi::c_int = 3;
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" {
+    /// utils/timeout.h; not among pgrx's bindings.
+    fn enable_timeout_after(id: std::ffi::c_int, delay_ms: std::ffi::c_int);
+    /// utils/timeout.h; not among pgrx's bindings.
+    fn disable_timeout(id: std::ffi::c_int, keep_indicator: bool);
+}
 
 thread_local! {
     static STATEMENTS: RefCell<HashMap<&'static str, OwnedPreparedStatement>> = RefCell::default();
@@ -58,11 +116,6 @@ impl<'conn> Session<'_, 'conn> {
         // SAFETY: in a transaction.
         unsafe { log::end(log) }
     }
-
-    /// Runs a command that is no verb: settings of this session.
-    pub fn run(&mut self, command: &str) -> SpiResult<()> {
-        self.0.update(command, None, &[]).map(|_| ())
-    }
 }
 
 /// Forget what was prepared: the extension may have been dropped and made anew.
@@ -76,6 +129,7 @@ pub fn transaction<T>(body: impl FnOnce(&mut Session) -> SpiResult<T>) -> Result
     unsafe {
         pg_sys::SetCurrentStatementStartTimestamp();
         pg_sys::StartTransactionCommand();
+        enable_timeout_after(STATEMENT_TIMEOUT, TIMEOUT);
     }
     PgTryBuilder::new(AssertUnwindSafe(|| {
         keep_extension();
@@ -86,23 +140,116 @@ pub fn transaction<T>(body: impl FnOnce(&mut Session) -> SpiResult<T>) -> Result
             Ok(value) => {
                 // SAFETY: ends what was begun above.
                 unsafe {
+                    disable_timeout(STATEMENT_TIMEOUT, false);
                     pg_sys::PopActiveSnapshot();
                     pg_sys::CommitTransactionCommand();
                     pg_sys::pgstat_report_stat(false);
                 }
                 Ok(value)
             }
-            Err(error) => Err(abort(error.to_string())),
+            Err(error) => Err(abort(Failure::new(error.to_string()))),
         }
     }))
-    .catch_others(|error| match error {
+    .catch_others(|error| Err(abort(caught(&error))))
+    .execute()
+}
+
+fn caught(error: &CaughtError) -> Failure {
+    match error {
         CaughtError::PostgresError(report)
         | CaughtError::ErrorReport(report)
-        | CaughtError::RustPanic { ereport: report, .. } => {
-            Err(abort(format!("{} ({:?})", report.message(), report.sql_error_code())))
+        | CaughtError::RustPanic { ereport: report, .. } => Failure::of(report),
+    }
+}
+
+/// Within a transaction: what `body` did is undone when it raises.
+pub fn subtransaction<T>(body: impl FnOnce() -> T) -> Result<T, Failure> {
+    // SAFETY: in a transaction; context and owner are set back as PL/pgSQL sets them for a block with an exception clause.
+    unsafe {
+        let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(context);
+        let back = move || {
+            pg_sys::MemoryContextSwitchTo(context);
+            pg_sys::CurrentResourceOwner = owner;
+        };
+        PgTryBuilder::new(AssertUnwindSafe(|| {
+            let value = body();
+            pg_sys::ReleaseCurrentSubTransaction();
+            back();
+            Ok(value)
+        }))
+        .catch_others(|error| {
+            let failure = caught(&error);
+            pg_sys::MemoryContextSwitchTo(context);
+            pg_sys::RollbackAndReleaseCurrentSubTransaction();
+            back();
+            Err(failure)
+        })
+        .execute()
+    }
+}
+
+/// Settings of this session that no ALTER DATABASE or ALTER ROLE changes: what the engine does means the same everywhere.
+pub fn settle_in() {
+    let settings = [
+        (c"role", c"none"),
+        (c"session_replication_role", c"origin"),
+        (c"default_transaction_read_only", c"off"),
+        (c"default_transaction_isolation", c"read committed"),
+        (c"default_transaction_deferrable", c"off"),
+        (c"search_path", c"pg_catalog"),
+        (c"row_security", c"off"),
+        (c"datestyle", c"ISO, MDY"),
+        (c"intervalstyle", c"postgres"),
+        (c"timezone", c"UTC"),
+        (c"bytea_output", c"hex"),
+        (c"extra_float_digits", c"1"),
+        (c"client_encoding", c"UTF8"),
+        (c"statement_timeout", c"0"),
+        (c"transaction_timeout", c"0"),
+        (c"idle_in_transaction_session_timeout", c"0"),
+        (c"lock_timeout", LOCK_TIMEOUT),
+        // The tables are read by their indexes, whatever the planner thinks of them while they are new.
+        (c"enable_seqscan", c"off"),
+        (c"enable_indexscan", c"on"),
+        (c"enable_indexonlyscan", c"on"),
+        (c"enable_bitmapscan", c"on"),
+        (c"enable_hashjoin", c"off"),
+        (c"enable_mergejoin", c"off"),
+        (c"enable_nestloop", c"on"),
+        (c"plan_cache_mode", c"force_generic_plan"),
+        (c"jit", c"off"),
+        (c"max_parallel_workers_per_gather", c"0"),
+    ];
+    for (name, value) in settings {
+        // SAFETY: in a transaction, for some look into the catalog; names and values are constants.
+        unsafe {
+            pg_sys::SetConfigOption(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_SUSET,
+                pg_sys::GucSource::PGC_S_OVERRIDE,
+            );
         }
-    })
-    .execute()
+    }
+}
+
+/// One engine works in a database. The lock's tag is of a kind that no SQL function can take, so that nobody can keep the
+/// engine away with it; it is released when the process ends.
+pub fn become_the_only_one() {
+    // SAFETY: in a transaction; a session lock on a tag that only this library uses.
+    unsafe {
+        let tag = pg_sys::LOCKTAG {
+            locktag_field1: pg_sys::MyDatabaseId.to_u32(),
+            locktag_field2: u32::from_be_bytes(*b"desk"),
+            locktag_field3: 0,
+            locktag_field4: 0,
+            locktag_type: pg_sys::LockTagType::LOCKTAG_USERLOCK as u8,
+            locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
+        };
+        pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as pg_sys::LOCKMODE, true, false);
+    }
 }
 
 /// DROP EXTENSION locks the extension before its tables: whoever holds the extension first never meets it half way.
@@ -119,10 +266,13 @@ fn keep_extension() {
     }
 }
 
-fn abort(message: String) -> Failure {
+fn abort(failure: Failure) -> Failure {
     // SAFETY: the transaction that transaction() began; its snapshot goes with it.
-    unsafe { pg_sys::AbortCurrentTransaction() };
-    Failure(message)
+    unsafe {
+        disable_timeout(STATEMENT_TIMEOUT, false);
+        pg_sys::AbortCurrentTransaction();
+    }
+    failure
 }
 
 /// xid8, which pgrx does not know.

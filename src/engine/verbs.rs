@@ -1,15 +1,17 @@
 //! Every SQL call that the engine makes, by function name: sql/functions/25_engine.sql.
 
 mod attempts;
+mod events;
 pub mod schedule;
 
 pub use attempts::{Attempt, attempts};
+pub use events::{Batch, Due, due, events, read};
 
 use pgrx::prelude::*;
 use pgrx::spi::{Spi, SpiHeapTupleData, SpiResult};
 
 use super::clock::timestamp;
-use super::event::{Delivery, Event};
+use super::event::Delivery;
 use super::lane::Mark;
 use super::transaction::{Session, Xid8};
 
@@ -87,20 +89,6 @@ pub fn settings(session: &mut Session) -> SpiResult<Vec<String>> {
     session.call("endpoint_settings", &[])?.map(|row| text(&row, 1)).collect()
 }
 
-pub fn read(session: &mut Session, mark: &Mark, limit: i32) -> SpiResult<Vec<Event>> {
-    let Some(current) = &mark.current else { return Ok(Vec::new()) };
-    let args = [
-        mark.last.text().into(),
-        current.text().into(),
-        Xid8(mark.xid).into(),
-        mark.id.into(),
-        timestamp(mark.since).into(),
-        timestamp(session.end("event")).into(),
-        limit.into(),
-    ];
-    session.call("engine_read", &args)?.map(|row| event(&row)).collect()
-}
-
 /// The window's events behind `mark.id`, in order of ids, as (id, xid, created_at).
 pub fn list(session: &mut Session, mark: &Mark, limit: i32) -> SpiResult<Vec<(i64, u64, i64)>> {
     let Some(current) = &mark.current else { return Ok(Vec::new()) };
@@ -115,41 +103,9 @@ pub fn list(session: &mut Session, mark: &Mark, limit: i32) -> SpiResult<Vec<(i6
     session.call("engine_list", &args)?.map(|row| Ok((number(&row, 1)?, xid(&row, 2)?, time(&row, 3)?))).collect()
 }
 
-pub fn events(session: &mut Session, wanted: &[(i64, u64, i64)]) -> SpiResult<Vec<Event>> {
-    let ids: Vec<i64> = wanted.iter().map(|(id, ..)| *id).collect();
-    let xids: Vec<Xid8> = wanted.iter().map(|(_, xid, _)| Xid8(*xid)).collect();
-    let times: Vec<TimestampWithTimeZone> = wanted.iter().map(|(.., at)| timestamp(*at)).collect();
-    session.call("engine_events", &[ids.into(), xids.into(), times.into()])?.map(|row| event(&row)).collect()
-}
-
 /// Of these events, the (event, endpoint) pairs that were attempted.
 pub fn settled(session: &mut Session, ids: Vec<i64>) -> SpiResult<Vec<(i64, i64)>> {
     session.call("engine_settled", &[ids.into()])?.map(|row| Ok((number(&row, 1)?, number(&row, 2)?))).collect()
-}
-
-/// A retry that is due.
-pub struct Due {
-    /// None where the event's day was dropped.
-    pub event: Option<Event>,
-    pub event_id: i64,
-    pub endpoint: i64,
-    /// Attempts made already.
-    pub attempts: i32,
-}
-
-pub fn due(session: &mut Session, ready: Vec<i64>, now: i64, limit: i32) -> SpiResult<Vec<Due>> {
-    session
-        .call("engine_due", &[ready.into(), timestamp(now).into(), limit.into()])?
-        .map(|row| {
-            let there = row.get::<i8>(4)?.is_some();
-            Ok(Due {
-                event: if there { Some(event(&row)?) } else { None },
-                event_id: number(&row, 1)?,
-                endpoint: number(&row, 13)?,
-                attempts: row.get(14)?.unwrap_or(0),
-            })
-        })
-        .collect()
 }
 
 pub fn next_due(session: &mut Session, ready: Vec<i64>, now: i64) -> SpiResult<Option<i64>> {
@@ -291,23 +247,6 @@ pub fn maintain_rest(session: &mut Session) -> SpiResult<()> {
 
 fn column<'a, T, C>(rows: &'a [T], value: impl Fn(&'a T) -> C) -> Vec<C> {
     rows.iter().map(value).collect()
-}
-
-fn event(row: &SpiHeapTupleData) -> SpiResult<Event> {
-    Ok(Event {
-        id: number(row, 1)?,
-        xid: xid(row, 2)?,
-        created_at: time(row, 3)?,
-        op: char::from(row.get::<i8>(4)?.unwrap_or_default() as u8),
-        depth: row.get(5)?.unwrap_or_default(),
-        kind: text(row, 6)?,
-        source: row.get(7)?,
-        key: row.get(8)?,
-        tenant: row.get(9)?,
-        target: row.get(10)?,
-        record: row.get(11)?,
-        old_record: row.get(12)?,
-    })
 }
 
 fn text(row: &SpiHeapTupleData, column: usize) -> SpiResult<String> {

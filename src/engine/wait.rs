@@ -134,19 +134,37 @@ pub fn connections(wanted: usize) -> usize {
 /// Transactions that share an entry for the WAL position in the commit log: CLOG_XACTS_PER_LSN_GROUP.
 const GROUP: u64 = 32;
 
+/// XactTruncationLock of storage/lwlocknames.h.
+const XACT_TRUNCATION: usize = 44;
+
+/// TransactionIdPrecedes, for normal ids.
+fn precedes(a: u32, b: u32) -> bool {
+    (a.wrapping_sub(b) as i32) < 0
+}
+
 /// What was just read is on disk before it leaves: of transactions that committed asynchronously, the WAL is flushed.
 pub fn flush(xids: impl Iterator<Item = u64>) {
     let mut group = None;
-    // SAFETY: look-ups of the commit's WAL position in the commit log, for transactions that committed.
+    let xids: Vec<u64> = xids.filter(|xid| group.replace(xid / GROUP) != Some(xid / GROUP)).collect();
+    if xids.is_empty() {
+        return;
+    }
+    // SAFETY: look-ups of the commit's WAL position in the commit log, for transactions that committed; what VACUUM has cut off
+    // is on disk since long, and is not cut off while the lock is held, as pg_xact_status() holds it.
     unsafe {
+        let truncation = &raw mut (*pg_sys::MainLWLockArray.add(XACT_TRUNCATION)).lock;
+        pg_sys::LWLockAcquire(truncation, pg_sys::LWLockMode::LW_SHARED);
+        let oldest = (*pg_sys::TransamVariables).oldestClogXid;
         let last = xids
-            .filter(|xid| group.replace(xid / GROUP) != Some(xid / GROUP))
+            .into_iter()
+            .filter(|xid| !precedes(*xid as u32, oldest.into_inner()))
             .map(|xid| {
                 let mut lsn = 0;
                 pg_sys::TransactionIdGetStatus(pg_sys::TransactionId::from(xid as u32), &mut lsn);
                 lsn
             })
             .max();
+        pg_sys::LWLockRelease(truncation);
         if let Some(lsn) = last.filter(|lsn| *lsn != 0) {
             pg_sys::XLogFlush(lsn);
         }

@@ -1,5 +1,7 @@
 //! Receivers that misbehave: recorded for what they are, and nobody else notices.
 
+mod bounds;
+
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use receiver::{Options, Receiver, Tls};
 use tests::{Database, Desk, LEADS, Server, body};
