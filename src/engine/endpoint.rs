@@ -18,6 +18,7 @@ pub const QUEUE: usize = 2_000;
 const UNRECORDED: usize = 256;
 /// How long a full queue holds up the reading of the log before the endpoint is left behind.
 const A_MOMENT: Duration = Duration::from_millis(20);
+const LONG: Duration = Duration::from_millis(300);
 /// The span of time that one look at the log, and the writing of what came back, take at the most when there is much to do.
 const AHEAD: Duration = Duration::from_millis(10);
 /// A receiver that has not answered for so long gets nothing ahead, and what it had is called back.
@@ -167,6 +168,11 @@ impl Endpoint {
             return false;
         }
         self.full_since.get_or_insert_with(Instant::now).elapsed() > A_MOMENT
+    }
+
+    /// For so long that who gets nothing meanwhile may get nothing because of it.
+    pub fn is_long_stuck(&self) -> bool {
+        self.full_since.is_some_and(|since| since.elapsed() > LONG)
     }
 
     /// Puts a delivery from the log into the queue; of an ordered endpoint behind the one of its key. Gives it back when its key is blocked.

@@ -119,12 +119,17 @@ impl Desk {
             .endpoints
             .iter()
             .any(|(id, endpoint)| *id > 0 && self.reads_main(*id) && endpoint.is_open(now) && endpoint.is_starving());
+        // Nothing lately, perhaps because of the one that is stuck.
+        let idle = self
+            .endpoints
+            .iter()
+            .any(|(id, endpoint)| *id > 0 && self.reads_main(*id) && endpoint.is_open(now) && endpoint.queued() == 0);
         let mut room = true;
         for (id, endpoint) in &mut self.endpoints {
             if *id <= 0 || !self.lanes.get(id).is_none_or(|lane| lane.closing) {
                 continue;
             }
-            if endpoint.is_stuck() && starving {
+            if endpoint.is_stuck() && (starving || idle && endpoint.is_long_stuck()) {
                 // What it has in memory stays there; it goes on from here by itself.
                 let lane = self.lanes.entry(*id).or_insert_with(|| Lane::new(self.main.mark.clone()));
                 lane.mark = self.main.mark.clone();

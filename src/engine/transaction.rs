@@ -60,7 +60,7 @@ fn class(code: PgSqlErrorCode) -> String {
 /// How long the engine waits for a lock, in milliseconds: meanwhile nothing is sent.
 const LOCK_TIMEOUT: &std::ffi::CStr = c"250";
 /// How long one transaction may take, in milliseconds.
-const TIMEOUT: i32 = 60_000;
+const TIMEOUT: i32 = 600_000;
 
 /// STATEMENT_TIMEOUT of utils/timeout.h.
 const STATEMENT_TIMEOUT: std::ffi::c_int = 3;
