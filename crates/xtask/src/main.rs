@@ -47,6 +47,10 @@ fn main() -> ExitCode {
 
 fn run(mut arguments: Arguments) -> Result<()> {
     let Some(command) = arguments.next() else { bail!("{USAGE}") };
+    if arguments.flag("--help") || arguments.flag("-h") {
+        println!("{USAGE}");
+        return Ok(());
+    }
     match command.as_str() {
         "up" => {
             let dir = arguments.path("--dir")?;
