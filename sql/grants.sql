@@ -317,7 +317,7 @@ values
 ('frontdesk.floats(bytea)', 'public', 'a pure function'),
 ('frontdesk.unembed_table(regclass,name,text)', 'public', 'for tables of the caller'),
 ('frontdesk.add_embedder(text,text,text,integer,text,integer,numeric,integer,jsonb,integer,integer,boolean,text)', 'owner', 'texts go where its URL points'),
-('frontdesk.alter_embedder(text,text,text,integer,text,integer,numeric,integer,jsonb,integer,integer,boolean,text,boolean)', 'owner', 'texts go where its URL points'),
+('frontdesk.alter_embedder(text,text,text,integer,text,integer,numeric,integer,jsonb,integer,integer,boolean,text,boolean,boolean)', 'owner', 'texts go where its URL points'),
 ('frontdesk.embed(text,text)', 'owner', 'costs money'),
 ('frontdesk.embed_again(regclass,name,text)', 'owner', 'costs money'),
 ('frontdesk.embed_table(regclass,name,name,text,text)', 'owner', 'costs money'),

@@ -127,14 +127,26 @@ comment on function frontdesk.add_embedder(text, text, text, int, text, int, num
 create or replace function frontdesk.alter_embedder(
   name text, url text = null, model text = null, dimensions int = null, secret text = null, batch_size int = null,
   requests_per_minute numeric = null, timeout_ms int = null, headers jsonb = null, max_in_flight int = null, batch_chars int = null,
-  send_dimensions boolean = null, encoding text = null, active boolean = null) returns void
+  send_dimensions boolean = null, encoding text = null, active boolean = null, keep_credentials boolean = false) returns void
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 declare
   this bigint := frontdesk.embedder_id(name);
   before frontdesk.embedder;
+  kept text;
 begin
   select * into before from frontdesk.embedder e where e.id = this for update;
+  -- A credential belongs to the host that it was given for.
+  if frontdesk_internal.url_origin(url) <> frontdesk_internal.url_origin(before.url) and keep_credentials is not true then
+    select string_agg(s.header, ', ' order by s.header) into kept from frontdesk.embedder_secret s
+    where s.embedder_id = this and case s.header when 'authorization' then secret else headers::text end is null;
+    if kept is not null then
+      raise exception using errcode = 'object_not_in_prerequisite_state',
+        message = format('embedder "%s" has credentials that were given for %s', name, frontdesk_internal.url_origin(before.url)),
+        detail = format('%s would be sent to %s.', kept, frontdesk_internal.url_origin(url)),
+        hint = 'Give them anew in secret and headers, or say keep_credentials => true.';
+    end if;
+  end if;
   if headers is not null then
     delete from frontdesk.embedder_secret s where s.embedder_id = this and s.header <> 'authorization';
   end if;
@@ -160,8 +172,9 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk.alter_embedder(text, text, text, int, text, int, numeric, int, jsonb, int, int, boolean, text, boolean) is
-  'change an embedder; null keeps what is. secret => '''' removes it, requests_per_minute => 0 removes the bound, active => false pauses it. One that failed is tried again at once';
+comment on function frontdesk.alter_embedder(text, text, text, int, text, int, numeric, int, jsonb, int, int, boolean, text, boolean, boolean) is
+  'change an embedder; null keeps what is. secret => '''' removes it, requests_per_minute => 0 removes the bound, active => false pauses it. '
+  'A URL of another host needs the credentials anew, or keep_credentials => true. One that failed is tried again at once';
 
 create or replace function frontdesk.remove_embedder(name text) returns boolean
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$

@@ -34,6 +34,15 @@ select frontdesk.add_embedder('x', 'https://embeddings.example/v1', 'm', 4, secr
 select frontdesk.add_embedder('x', 'https://embeddings.example/v1', 'm', 4, secret => E'a\r\nb');
 select frontdesk.alter_embedder('nobody', active => false);
 
+\echo # its credentials belong to the host that they were given for
+select frontdesk.add_embedder('keyed', 'https://one.example/v1', 'm', 4, secret => 'k1', headers => '{"x-api-key": "k2", "x-plain": "p"}');
+select frontdesk.alter_embedder('keyed', url => 'https://one.example/v2');
+select frontdesk.alter_embedder('keyed', url => 'https://two.example/v1');
+select frontdesk.alter_embedder('keyed', url => 'https://two.example/v1', secret => 'k3');
+select frontdesk.alter_embedder('keyed', url => 'https://two.example/v1', secret => 'k3', headers => '{"x-api-key": "k4"}');
+select frontdesk.alter_embedder('keyed', url => 'https://three.example/v1', keep_credentials => true);
+select frontdesk.remove_embedder('keyed');
+
 \echo # a table whose text is embedded
 create table note (id int primary key, body text, lang text default 'en', vec vector(4), n int, flat real[]);
 insert into note (id, body) values (1, 'one'), (2, 'two'), (3, null), (4, E' \n '), (5, 'cinco');

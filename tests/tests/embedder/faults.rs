@@ -120,10 +120,11 @@ fn no_secret_is_ever_shown() {
 #[test]
 fn the_guard_holds() {
     let notes = Notes::open();
-    let error = notes.error("select frontdesk.alter_embedder('test', url => 'http://169.254.169.254/latest')");
+    let turn = |url| format!("select frontdesk.alter_embedder('test', url => '{url}', keep_credentials => true)");
+    let error = notes.error(&turn("http://169.254.169.254/latest"));
     assert!(error.contains("link-local"), "{error}");
     // A name that leads to a private address is refused when it is called.
-    notes.run("select frontdesk.alter_embedder('test', url => 'http://10.1.2.3.nip.invalid/')");
+    notes.run(&turn("http://10.1.2.3.nip.invalid/"));
     notes.write(1, 1);
     notes.await_error("dns");
     assert_eq!(notes.without_vector(), 1);
