@@ -74,49 +74,8 @@ $$;
 comment on function frontdesk.watch_check(regclass, name[], text) is 'internal: raises where a column named in a watch does not exist';
 
 create or replace function frontdesk.watch_source(source regclass) returns void
-stable language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  c pg_class;
-  schema name;
-  root regclass;
-begin
-  if source is null then
-    raise exception using errcode = 'null_value_not_allowed', message = 'source must not be null',
-      hint = 'Name a table, as in frontdesk.watch(''leads'').';
-  end if;
-  select * into c from pg_class where oid = source;
-  if not found then
-    raise exception using errcode = 'undefined_table', message = format('there is no table with oid %s', source::oid);
-  end if;
-  select nspname into schema from pg_namespace where oid = c.relnamespace;
-  if c.relkind not in ('r', 'p') then
-    raise exception using errcode = 'wrong_object_type',
-      message = format('%s is %s, not a table', source,
-        case c.relkind when 'v' then 'a view' when 'm' then 'a materialized view' when 'f' then 'a foreign table'
-          when 'i' then 'an index' when 'S' then 'a sequence' else 'not an ordinary relation' end),
-      detail = 'Only changes to the rows of ordinary and partitioned tables can be captured.',
-      hint = case when c.relkind in ('v', 'm') then 'Watch the tables that the view reads.' else 'Name an ordinary or partitioned table.' end;
-  end if;
-  if schema in ('pg_catalog', 'information_schema', 'pg_toast', 'frontdesk') then
-    raise exception using errcode = 'wrong_object_type',
-      message = format('%s is a system table', source),
-      detail = format('Tables of schema %s cannot be watched.', schema);
-  end if;
-  if not pg_has_role(c.relowner, 'USAGE') then
-    raise exception using errcode = 'insufficient_privilege', message = format('must be owner of table %s', source);
-  end if;
-  select a into root from pg_partition_ancestors(source) a
-  where a <> source and exists (select from pg_trigger t where t.tgrelid = a and t.tgfoid = 'frontdesk.capture'::regproc)
-  limit 1;
-  if found then
-    raise exception using errcode = 'object_in_use',
-      message = format('%s is a partition of %s, which is watched already', source, root),
-      hint = format('Change that watch: frontdesk.watch(%L, ...).', root);
-  end if;
-end
-$$;
+stable language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.watch_source(regclass) is 'internal: raises unless the caller may watch this relation';
-
 create or replace function frontdesk_internal.watch_source(source regclass) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

@@ -2,7 +2,7 @@
 
 create or replace function frontdesk.watch_config(arguments bytea) returns jsonb
 stable language sql set search_path = pg_catalog, pg_temp as $$
-  -- Who may execute capture() can make a trigger with any argument; one that is no watch must not break what reads them all.
+  -- A superuser can make a trigger with any argument; one that is no watch must not break what reads them all.
   select case when pg_input_is_valid(a, 'jsonb') then (
     select c from (select a::jsonb) s (c)
     where jsonb_typeof(c->'entity') = 'string' and jsonb_typeof(c->'operations') = 'array' and jsonb_typeof(c->'attnums') = 'object'
@@ -13,7 +13,7 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function frontdesk.watch_config(bytea) is 'internal: the configuration in a capture trigger''s argument; null when it is not one';
 
-create or replace view frontdesk.watch as
+create or replace view frontdesk.watch with (security_barrier) as
 select
   t.tgrelid::regclass as source,
   c->>'entity' as entity,

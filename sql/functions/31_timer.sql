@@ -184,10 +184,7 @@ declare
   r frontdesk.timer_rule;
   trouble text;
 begin
-  perform frontdesk.watch_source(source);
-  if not (select pg_has_role(frontdesk_internal.caller(), c.relowner, 'usage') from pg_class c where c.oid = source) then
-    raise exception using errcode = 'insufficient_privilege', message = format('must be owner of table %s', source);
-  end if;
+  perform frontdesk_internal.watch_source(source);
   perform frontdesk.watch_check(source, array[at_column], 'at_column');
   perform frontdesk.watch_check(source, array[tenant_column], 'tenant_column') where tenant_column is not null;
   if (select a.atttypid <> 'uuid'::regtype from pg_attribute a where a.attrelid = source and a.attname = tenant_column) then

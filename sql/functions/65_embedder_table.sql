@@ -157,18 +157,31 @@ stable language sql security definer set search_path = pg_catalog, frontdesk, pg
 $$;
 comment on function frontdesk.embedder_dimensions(bigint) is 'internal: how many numbers its vectors have';
 
-create or replace function frontdesk.embedder_model(embedder bigint) returns text
-stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select e.model from frontdesk.embedder e where e.id = embedder
+create or replace function frontdesk_internal.may_embed() returns boolean
+stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select has_function_privilege(frontdesk_internal.caller(), 'frontdesk.embed_table(regclass,name,name,text,text)', 'execute')
+    or has_function_privilege(frontdesk_internal.caller(), 'frontdesk.embed(text,text)', 'execute')
 $$;
-comment on function frontdesk.embedder_model(bigint) is 'internal: what it calls its model';
+comment on function frontdesk_internal.may_embed() is 'internal: whether the caller of the running verb may have texts embedded, and so know with what';
+
+create or replace function frontdesk.embedder_model(embedder bigint) returns text
+stable language c as 'MODULE_PATHNAME', 'verb';
+comment on function frontdesk.embedder_model(bigint) is 'internal: what it calls its model, for who may embed';
+create or replace function frontdesk_internal.embedder_model(embedder bigint) returns text
+stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+  select e.model from frontdesk.embedder e where e.id = embedder and frontdesk_internal.may_embed()
+$$;
+comment on function frontdesk_internal.embedder_model(bigint) is 'internal: embedder_model()';
 
 create or replace function frontdesk.embedder_of(model text, dimensions int) returns text
-stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
+stable language c as 'MODULE_PATHNAME', 'verb';
+comment on function frontdesk.embedder_of(text, int) is 'internal: an embedder with this model and so many dimensions, for who may embed; null: there is none';
+create or replace function frontdesk_internal.embedder_of(model text, dimensions int) returns text
+stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select e.name from frontdesk.embedder e
-  where e.model = embedder_of.model and e.dimensions = embedder_of.dimensions and e.active order by e.id limit 1
+  where e.model = embedder_of.model and e.dimensions = embedder_of.dimensions and e.active and frontdesk_internal.may_embed() order by e.id limit 1
 $$;
-comment on function frontdesk.embedder_of(text, int) is 'internal: an embedder with this model and so many dimensions; null: there is none';
+comment on function frontdesk_internal.embedder_of(text, int) is 'internal: embedder_of()';
 
 create or replace function frontdesk.embed_rows(source_id bigint, failed boolean = false) returns bigint
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp set enable_seqscan = off as $$

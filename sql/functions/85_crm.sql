@@ -151,7 +151,7 @@ begin
   -- Events of its triggers, watches of its tables, and score models of its accounts; the first it cannot do without.
   for needed in
     select p.oid::regprocedure from pg_proc p
-    where p.pronamespace = 'frontdesk'::regnamespace and p.proname in ('emit', 'capture', 'watch', 'set_score_model')
+    where p.pronamespace = 'frontdesk'::regnamespace and p.proname in ('emit', 'watch', 'set_score_model')
       and not has_function_privilege(owner, p.oid, 'execute')
   loop
     if by_superuser then
