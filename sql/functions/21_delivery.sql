@@ -81,7 +81,8 @@ begin
     if never.outcome is not null then
       raise exception using errcode = 'invalid_parameter_value',
         message = format('event %s is not for endpoint "%s"', e.id, only_to.name), detail = never.reason,
-        hint = case when e.op = 'H' then format('Without an endpoint it goes where it went before: replay(%s).', e.id) end;
+        hint = case when e.op = 'H' then format('Without an endpoint it goes where it went before: replay(%s).', e.id)
+          else format('For which endpoints it is: select * from frontdesk.explain_event(%s);', e.id) end;
     end if;
   end if;
   with chosen as (
