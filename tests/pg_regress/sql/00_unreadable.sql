@@ -1,5 +1,5 @@
 -- What is valid JSON for PostgreSQL and beyond what is read here is an error of the caller's, in a sentence, of every function that
--- takes JSON.
+-- takes JSON; a filter looks into any document.
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on
@@ -8,7 +8,7 @@ declare
   remedy text;
 begin
   execute call;
-  raise notice '% is taken', call;
+  raise notice '% is taken', left(call, 60);
 exception when others then
   get stacked diagnostics remedy = pg_exception_hint;
   raise notice '%: % % %', left(call, 60), sqlstate, sqlerrm, remedy;
