@@ -123,7 +123,7 @@ fn rows_applied_by_logical_replication_become_events_where_the_trigger_is_enable
     origin.run("select pg_create_logical_replication_slot('leads', 'pgoutput')");
     desk.endpoint("crm", "/ok", "");
     let trigger: String =
-        desk.get("select tgname::text from pg_trigger where tgrelid = 'lead'::regclass and tgtype & 1 = 1");
+        desk.get("select quote_ident(tgname) from pg_trigger where tgrelid = 'lead'::regclass and tgtype & 1 = 1");
     desk.run(&format!("alter table lead enable always trigger {trigger}"));
     desk.run(&format!(
         "create subscription leads connection '{}' publication leads with (create_slot = false, copy_data = false)",

@@ -30,7 +30,7 @@ fn every_lie_is_told_and_nothing_is_stored() {
 
 #[test]
 fn every_failure_is_a_state() {
-    let notes = Notes::by("/status/401", "timeout_ms => 300");
+    let notes = Notes::by("/status/401", "timeout_ms => 1000");
     notes.write(1, 5);
     for (path, said, state) in [
         ("/status/401", "status 401", "failing"),
