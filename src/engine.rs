@@ -15,14 +15,12 @@ mod hiding;
 mod lane;
 mod leaving;
 mod mark;
-mod measure;
 mod memory;
 mod outcomes;
 mod parts;
 mod queueing;
 mod reading;
 mod recall;
-mod record;
 mod saving;
 mod schedule;
 mod settings;
@@ -41,7 +39,6 @@ use std::sync::atomic::Ordering::SeqCst;
 use courier::Config;
 use pgrx::prelude::*;
 
-pub use record::json_bytes;
 pub use shape::{Payload, Signature};
 pub use wait::without_signals;
 

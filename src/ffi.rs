@@ -10,6 +10,18 @@ use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting};
 /// Where #[pg_guard] on a block of extern functions looks for it.
 pub use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 
+/// The database that this process is connected to.
+pub fn database() -> pg_sys::Oid {
+    // SAFETY: set for the life of a process that is connected.
+    unsafe { pg_sys::MyDatabaseId }
+}
+
+/// Whether the current role is a superuser. In a transaction.
+pub fn is_superuser() -> bool {
+    // SAFETY: looks the role up in the catalog.
+    unsafe { pg_sys::superuser() }
+}
+
 /// The time of day, in microseconds since 2000-01-01.
 pub fn current_timestamp() -> i64 {
     // SAFETY: reads the system's clock.

@@ -252,6 +252,16 @@ pub fn engine_memory_bytes() -> usize {
     usize::try_from(ENGINE_MEMORY_MB.get()).unwrap_or(1) << 20
 }
 
+/// What one endpoint may hold of large events before it is full: an eighth of the half that is for events.
+pub fn endpoint_memory_bytes() -> usize {
+    engine_memory_bytes() / 16
+}
+
+/// Largest record of an event that is read, as text.
+pub fn max_read_bytes() -> usize {
+    max_payload_bytes().min(endpoint_memory_bytes())
+}
+
 pub fn max_connections() -> usize {
     usize::try_from(MAX_CONNECTIONS.get()).unwrap_or(1)
 }

@@ -2,5 +2,8 @@
 
 pub mod door;
 pub mod jsonb;
+mod measure;
+pub mod record;
 pub mod role;
 mod role_type;
+pub mod subtransaction;

@@ -3,13 +3,13 @@
 use pgrx::prelude::*;
 
 use crate::error::raise;
+use crate::ffi::is_superuser;
 use crate::pg::role::as_installer;
 
 /// A superuser calls it, for a role that is none: the script must not get back to the caller's rights.
 #[pg_extern(sql = false)]
 fn run_script(role: pg_sys::Oid, script: &str) {
-    // SAFETY: in a transaction.
-    if !unsafe { pg_sys::superuser() } {
+    if !is_superuser() {
         raise(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             "run_script() is part of install_crm()",

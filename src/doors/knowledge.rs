@@ -56,7 +56,7 @@ fn too_much(message: String) -> ! {
         PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
         message,
         None,
-        Some("Split it into documents of their own, or let passages overlap by less.".into()),
+        Some("Store it as several documents, or let passages overlap by less.".into()),
     )
 }
 

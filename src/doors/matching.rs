@@ -4,7 +4,7 @@ use filter::{Filter, Pattern};
 use pgrx::prelude::*;
 
 use crate::error::{invalid, raise};
-use crate::pg::jsonb::Jsonb;
+use crate::pg::jsonb::{Jsonb, Unread};
 
 #[pg_extern(sql = false)]
 fn pattern_matches(pattern: Option<&str>, kind: Option<&str>) -> Option<bool> {
@@ -16,11 +16,10 @@ fn pattern_matches(pattern: Option<&str>, kind: Option<&str>) -> Option<bool> {
 const LARGEST: u64 = 64 << 20;
 
 #[pg_extern(sql = false)]
-fn filter_matches(filter: Option<Jsonb>, document: Option<pgrx::AnyElement>) -> Option<bool> {
+fn filter_matches(filter: Option<Jsonb>, document: Option<Unread>) -> Option<bool> {
     let filter = Filter::parse(&filter?.0).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
-    let document = document?.datum();
-    // SAFETY: a jsonb, as the SQL function declares it.
-    let bytes = unsafe { crate::engine::json_bytes(document) };
+    let document = document?;
+    let bytes = document.bytes();
     if bytes.is_none_or(|bytes| bytes > LARGEST) {
         raise(
             PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
@@ -29,17 +28,12 @@ fn filter_matches(filter: Option<Jsonb>, document: Option<pgrx::AnyElement>) -> 
             Some("At most 64 MB are looked into.".into()),
         );
     }
-    // Not as pgrx reads a jsonb, which raises for one that is nested deep.
-    // SAFETY: as above.
-    let text = unsafe { pgrx::direct_function_call::<&std::ffi::CStr>(pg_sys::jsonb_out, &[Some(document)]) };
-    Some(filter.matches(&filter::document(&text?.to_string_lossy())))
+    Some(filter.matches(&filter::document(&document.text())))
 }
 
 #[pg_extern(sql = false)]
-fn json_bytes(value: pgrx::AnyElement) -> Option<i64> {
-    // SAFETY: a jsonb, as the SQL function declares it.
-    let bytes = unsafe { crate::engine::json_bytes(value.datum()) };
-    bytes.and_then(|bytes| i64::try_from(bytes).ok())
+fn json_bytes(value: Unread) -> Option<i64> {
+    value.bytes().and_then(|bytes| i64::try_from(bytes).ok())
 }
 
 #[pg_extern(sql = false)]

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use pgrx::pg_sys;
+use crate::ffi;
 
 /// So often the engine may end by it.
 const TRIES: i64 = 2;
@@ -23,9 +23,7 @@ struct Mark {
 /// Reads what the engine before this one left. The server keeps such files below its data directory; without one there is no
 /// mark, and nothing else changes.
 pub fn open() {
-    // SAFETY: set for the life of a process that is connected.
-    let database = unsafe { pg_sys::MyDatabaseId };
-    let path = format!("pg_stat_tmp/frontdesk.{}.mark", database.to_u32());
+    let path = format!("pg_stat_tmp/frontdesk.{}.mark", ffi::database().to_u32());
     let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
     MARK.set(file.ok().map(|file| {
         let mut bytes = [0_u8; 24];

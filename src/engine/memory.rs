@@ -7,8 +7,6 @@ use crate::guc;
 
 /// Events and bodies smaller than this are counted by their number: a queue holds so many at the most.
 pub const SMALL: usize = 4096;
-/// What one endpoint may hold of large events before it is full.
-const SHARE: usize = 8;
 
 thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
@@ -82,10 +80,5 @@ pub fn is_short() -> bool {
 
 /// What one endpoint may hold.
 pub fn share() -> usize {
-    budget() / SHARE
-}
-
-/// Largest record that is read, as text.
-pub fn largest_record() -> usize {
-    guc::max_payload_bytes().min(share())
+    guc::endpoint_memory_bytes()
 }

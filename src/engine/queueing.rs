@@ -8,10 +8,10 @@ use super::direct::Direct;
 use super::endpoint::Endpoint;
 use super::event::{Delivery, Event, Origin};
 use super::memory;
-use super::record::apart;
 use super::settings::Settings;
 use super::transaction::{Failure, FailureKind, transaction};
 use super::verbs::{self, Due};
+use crate::pg::record::apart;
 
 /// Retries loaded at once.
 const RETRIES: usize = 500;

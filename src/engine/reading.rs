@@ -11,10 +11,10 @@ use super::endpoint::Endpoint;
 use super::event::{Delivery, Event, Origin};
 use super::lane::{Lane, Mark, Snapshot};
 use super::memory;
-use super::record::apart;
 use super::transaction::{Failure, FailureKind, Session, transaction};
 use super::verbs::{self, Batch};
 use super::wait::flush;
+use crate::pg::record::apart;
 
 /// (event, endpoint)
 type Pairs = HashSet<(i64, i64)>;

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 
 use pgrx::datum::DatumWithOid;
-use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
 use pgrx::spi::{OwnedPreparedStatement, SpiClient, SpiResult, SpiTupleTable};
 
 use crate::log::{self, Column};
+use crate::pg::subtransaction::report;
 
 /// Why a transaction failed.
 #[derive(Debug, Clone)]
@@ -150,44 +150,8 @@ pub fn transaction<T>(body: impl FnOnce(&mut Session) -> SpiResult<T>) -> Result
             Err(error) => Err(abort(Failure::new(error.to_string()))),
         }
     }))
-    .catch_others(|error| Err(abort(caught(&error))))
+    .catch_others(|error| Err(abort(Failure::of(report(&error)))))
     .execute()
-}
-
-fn caught(error: &CaughtError) -> Failure {
-    match error {
-        CaughtError::PostgresError(report)
-        | CaughtError::ErrorReport(report)
-        | CaughtError::RustPanic { ereport: report, .. } => Failure::of(report),
-    }
-}
-
-/// Within a transaction: what `body` did is undone when it raises.
-pub fn subtransaction<T>(body: impl FnOnce() -> T) -> Result<T, Failure> {
-    // SAFETY: in a transaction; context and owner are set back as PL/pgSQL sets them for a block with an exception clause.
-    unsafe {
-        let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
-        pg_sys::BeginInternalSubTransaction(std::ptr::null());
-        pg_sys::MemoryContextSwitchTo(context);
-        let back = move || {
-            pg_sys::MemoryContextSwitchTo(context);
-            pg_sys::CurrentResourceOwner = owner;
-        };
-        PgTryBuilder::new(AssertUnwindSafe(|| {
-            let value = body();
-            pg_sys::ReleaseCurrentSubTransaction();
-            back();
-            Ok(value)
-        }))
-        .catch_others(|error| {
-            let failure = caught(&error);
-            pg_sys::MemoryContextSwitchTo(context);
-            pg_sys::RollbackAndReleaseCurrentSubTransaction();
-            back();
-            Err(failure)
-        })
-        .execute()
-    }
 }
 
 /// Settings of this session that no ALTER DATABASE or ALTER ROLE changes: what the engine does means the same everywhere.

@@ -29,6 +29,46 @@ impl FromDatum for Jsonb {
     }
 }
 
+/// A jsonb that is not parsed here, because it may be nested deep: its text is for a parser that goes down into it.
+pub struct Unread(pg_sys::Datum);
+
+impl Unread {
+    /// How many bytes it takes as text; None: it is damaged.
+    pub fn bytes(&self) -> Option<u64> {
+        // SAFETY: a jsonb, as the function is declared.
+        unsafe { super::record::json_bytes(self.0) }
+    }
+
+    pub fn text(&self) -> String {
+        // SAFETY: as above; jsonb_out() makes a C string of its own, and never returns null.
+        let text = unsafe { direct_function_call::<&CStr>(pg_sys::jsonb_out, &[Some(self.0)]) };
+        text.unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+impl FromDatum for Unread {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Unread> {
+        (!is_null).then_some(Unread(datum))
+    }
+}
+
+// SAFETY: the argument is a jsonb, as the function is declared; null is for Option.
+unsafe impl<'fcx> ArgAbi<'fcx> for Unread {
+    unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
+        // SAFETY: as above.
+        let value = unsafe { arg.unbox_arg_using_from_datum::<Unread>() };
+        value.unwrap_or_else(|| crate::error::invalid("a JSON argument is null", None))
+    }
+}
+
+// SAFETY: it is written as jsonb in SQL.
+unsafe impl SqlTranslatable for Unread {
+    const TYPE_IDENT: &'static str = <pgrx::JsonB as SqlTranslatable>::TYPE_IDENT;
+    const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
+    const ARGUMENT_SQL: Result<SqlMappingRef, ArgumentError> = Ok(SqlMappingRef::literal("jsonb"));
+    const RETURN_SQL: Result<ReturnsRef, ReturnsError> = Ok(ReturnsRef::One(SqlMappingRef::literal("jsonb")));
+}
+
 fn unreadable(error: &serde_json::Error) -> ! {
     raise(
         PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,

@@ -6,9 +6,9 @@ use pgrx::spi::{SpiHeapTupleData, SpiResult};
 use super::super::clock::timestamp;
 use super::super::event::Event;
 use super::super::lane::Mark;
-use super::super::record::{Record, Short};
 use super::super::transaction::{Session, Xid8};
 use super::{number, text, time, xid};
+use crate::pg::record::{Record, Short};
 
 /// Bytes of events read at once, besides the last one.
 const BYTES: usize = 16 << 20;

@@ -4,11 +4,12 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 use pgrx::pg_sys;
+use pgrx::pg_sys::panic::ErrorReportWithLevel;
 use pgrx::{FromDatum, IntoDatum};
 
 use super::measure::text_bytes;
-use super::memory;
-use super::transaction::subtransaction;
+use super::subtransaction::subtransaction;
+use crate::guc;
 
 /// A jsonb takes so many times the bytes of its text at the most: each element of `[1,1]` is an entry and a number.
 const SPARSE: usize = 8;
@@ -37,7 +38,7 @@ pub struct Short(pub Result<String, String>);
 impl FromDatum for Record {
     unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, _: pg_sys::Oid) -> Option<Record> {
         // SAFETY: a jsonb of a row that this transaction sees.
-        (!is_null).then(|| Record(guarded(|| unsafe { json(datum, memory::largest_record()) })))
+        (!is_null).then(|| Record(guarded(|| unsafe { json(datum, guc::max_read_bytes()) })))
     }
 }
 
@@ -90,7 +91,9 @@ fn guarded(read: impl FnOnce() -> Result<String, String>) -> Result<String, Stri
     if !APART.get() {
         return read();
     }
-    subtransaction(read).unwrap_or_else(|failure| Err(format!("it cannot be read: {}", failure.message)))
+    let unread =
+        |error: &ErrorReportWithLevel| format!("it cannot be read: {} ({:?})", error.message(), error.sql_error_code());
+    subtransaction(read, unread).unwrap_or_else(Err)
 }
 
 /// # Safety
