@@ -58,7 +58,7 @@ pub fn crates(plan: &Plan) -> Result<Verdict> {
     run_tests("testing the crates", &mut command)
 }
 
-/// The client tests start servers of their own, and the receiver as a program.
+/// The client tests start servers of their own, and receivers in their own process.
 pub fn client(plan: &Plan) -> Result<Verdict> {
     let filters: Vec<&str> = plan.filter.as_deref().into_iter().collect();
     client_on(plan, plan.postgres()?, &filters, &[])
@@ -66,11 +66,8 @@ pub fn client(plan: &Plan) -> Result<Verdict> {
 
 /// The client tests whose names contain one of `filters` (all, where there is none), on servers of `postgres`.
 pub fn client_on(plan: &Plan, postgres: &Postgres, filters: &[&str], environment: &[(&str, &str)]) -> Result<Verdict> {
-    let mut build = checkout::cargo(&plan.root);
-    step::run("building the receiver", build.args(["build", "--release", "-p", "receiver"]))?;
-    let receiver = checkout::target_dir(&plan.root)?.join("release/receiver");
     let mut command = test_command(plan)?;
-    command.args(["-p", "tests"]).env("PG_FRONTDESK_RECEIVER", receiver);
+    command.args(["-p", "tests"]);
     command.env("PG_FRONTDESK_PG_CONFIG", &postgres.pg_config).envs(environment.iter().copied());
     command.args(["--", &format!("--test-threads={CLIENT_THREADS}")]).args(filters);
     run_tests("client tests", &mut command)
