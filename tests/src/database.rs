@@ -114,8 +114,13 @@ impl Database {
     /// The engine's process.
     #[track_caller]
     pub fn engine(&self) -> i32 {
-        self.wait("(select pid is not null from frontdesk.engine_slot())");
-        self.get("select pid from frontdesk.engine_slot()")
+        let mut pid = None;
+        // Read once: between two readings it may have ended.
+        wait_until("there is an engine", || {
+            pid = self.get::<Option<i32>>("select pid from frontdesk.engine_slot()");
+            pid.is_some()
+        });
+        pid.unwrap_or_default()
     }
 
     /// The engine's clock shows `moment` (RFC 3339, in UTC) from now on: it starts anew with it.
