@@ -38,13 +38,18 @@ fn a_restored_dump_is_the_same_and_silent() {
     desk.endpoint("all", "/ok", "");
     desk.run("select crm.upsert_lead('{\"account_id\": \"5a4d91e0-0000-4000-8000-000000000001\", \"name\": \"José 🎉\", \"email\": \"jose@example.com\", \"x\": [1, 2]}')");
     desk.run("select crm.upsert_lead('{\"account_id\": \"5a4d91e0-0000-4000-8000-000000000001\", \"name\": \"José\", \"email\": \"JOSE@example.com\", \"phone\": \"55 1234 5699\"}')");
-    // Created; updated and touched.
-    desk.await_requests("/ok", 3);
+    // Created; updated, of another tier and touched.
+    desk.await_requests("/ok", 4);
     let dump = desk.server.client("pg_dump", &desk.name).output().unwrap();
     assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
 
     let elsewhere = Server::preloaded(&[]);
     let copy = Database::empty_on(&elsewhere);
+    // A role is of the server, not of a database: the owner of schema crm comes with the globals.
+    let globals = desk.server.client("pg_dumpall", "postgres").arg("--globals-only").output().unwrap();
+    let globals = String::from_utf8(globals.stdout).unwrap();
+    let roles: Vec<&str> = globals.lines().filter(|line| line.contains(" ROLE frontdesk_crm")).collect();
+    elsewhere.psql("postgres", &roles.join("\n")).unwrap();
     // An error of any statement fails the test: psql stops there.
     let script = String::from_utf8(dump.stdout).unwrap();
     elsewhere.psql(&copy.name, &format!("\\set ON_ERROR_STOP on\nset client_min_messages = error;\n{script}")).unwrap();
