@@ -215,7 +215,6 @@ values
 ('frontdesk.timer_set(timestamp with time zone)', 'nobody', 'called by verbs of the owner'),
 ('frontdesk.timer_uninstall(frontdesk.timer_rule)', 'nobody', 'called by verbs of the owner'),
 ('frontdesk.fire_timers(frontdesk.timer_rule,text[],timestamp with time zone[],tid[],timestamp with time zone)', 'nobody', 'called by verbs of the owner'),
-('frontdesk.query_as(oid,text,text[],timestamp with time zone[])', 'nobody', 'called by verbs of the owner'),
 ('frontdesk.timer_follow()', 'nobody', 'trigger function: the verb that makes the trigger does it as the owner'),
 ('frontdesk.timer_forget(bigint,text)', 'nobody', 'called by verbs of the owner'),
 ('frontdesk.timer_keep(bigint,text,timestamp with time zone,text,text,boolean)', 'nobody', 'called by verbs of the owner'),

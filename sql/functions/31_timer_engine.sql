@@ -1,17 +1,12 @@
 -- Room 31, timer: the engine's verbs, and what becomes of rules whose tables change.
 
-create or replace function frontdesk.query_as(role oid, query text, keys text[], moments timestamptz[]) returns setof jsonb
-language c as 'MODULE_PATHNAME', 'query_as_wrapper';
-comment on function frontdesk.query_as(oid, text, text[], timestamptz[]) is
+create or replace function frontdesk_internal.texts_as(role oid, query text, keys text[], moments timestamptz[]) returns setof text
+strict language c as 'MODULE_PATHNAME', 'texts_as_wrapper';
+comment on function frontdesk_internal.texts_as(oid, text, text[], timestamptz[]) is
   'internal: the first column of a query run with the rights of this role and no other, as for REFRESH MATERIALIZED VIEW: its table may have casts of its own';
 
-create or replace function frontdesk_internal.texts_as(role oid, query text, keys text[], moments timestamptz[]) returns setof text
-language c as 'MODULE_PATHNAME', 'texts_as_wrapper';
-comment on function frontdesk_internal.texts_as(oid, text, text[], timestamptz[]) is
-  'internal: as frontdesk.query_as(), for what is to stay as PostgreSQL writes it';
-
 create or replace function frontdesk_internal.timer_rows_as(role oid, query text, rule_id bigint) returns bigint
-language c as 'MODULE_PATHNAME', 'timer_rows_as_wrapper';
+strict language c as 'MODULE_PATHNAME', 'timer_rows_as_wrapper';
 comment on function frontdesk_internal.timer_rows_as(oid, text, bigint) is
   'internal: keys and moments that a query gives with the rights of this role and no other, so many at a time, become timers of the rule; returns how many rows';
 

@@ -28,7 +28,7 @@ comment on function frontdesk.crm_version() is
   'the version of schema crm in this database; null where install_crm() was not called, or where you may not read it';
 
 create or replace function frontdesk.run_script(role regrole, script text) returns void
-language c as 'MODULE_PATHNAME', 'run_script_wrapper';
+strict language c as 'MODULE_PATHNAME', 'run_script_wrapper';
 comment on function frontdesk.run_script(regrole, text) is
   'internal, for superusers: a script of install_crm() with the rights of this role and no more, as which nobody gets back to those of the caller';
 

@@ -15,11 +15,12 @@ const MOST_PASSED: usize = 256 << 20;
 /// Of at most `size` characters, cut between paragraphs, sentences or words where that is possible; each begins with
 /// up to `overlap` characters of the one before.
 #[pg_extern(sql = false)]
-fn split_text(content: Option<&str>, size: i32, overlap: i32) -> SetOfIterator<'static, String> {
+fn split_text(content: Option<&str>, size: Option<i32>, overlap: Option<i32>) -> SetOfIterator<'static, String> {
     let Some(content) = content else {
         return SetOfIterator::empty();
     };
-    let (Ok(size @ 1..), Ok(overlap)) = (usize::try_from(size), usize::try_from(overlap)) else {
+    let number = |value: Option<i32>| value.and_then(|value| usize::try_from(value).ok());
+    let (Some(size @ 1..), Some(overlap)) = (number(size), number(overlap)) else {
         invalid("size must be 1 or more and overlap 0 or more", None)
     };
     let config = ChunkConfig::new(size).with_overlap(overlap).unwrap_or_else(|_| {

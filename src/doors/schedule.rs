@@ -83,23 +83,13 @@ pub fn find_zone(timezone: &str) -> jiff::tz::TimeZone {
 }
 
 #[pg_extern(sql = false)]
-fn query_as(
-    role: pg_sys::Oid,
-    query: &str,
-    keys: Option<Vec<String>>,
-    moments: Option<Vec<TimestampWithTimeZone>>,
-) -> SetOfIterator<'static, pgrx::JsonB> {
-    SetOfIterator::new(owner::query_as(role, query, keys.unwrap_or_default(), moments.unwrap_or_default()))
-}
-
-#[pg_extern(sql = false)]
 fn texts_as(
     role: pg_sys::Oid,
     query: &str,
-    keys: Option<Vec<String>>,
-    moments: Option<Vec<TimestampWithTimeZone>>,
+    keys: Vec<Option<String>>,
+    moments: Vec<Option<TimestampWithTimeZone>>,
 ) -> SetOfIterator<'static, String> {
-    SetOfIterator::new(owner::query_as(role, query, keys.unwrap_or_default(), moments.unwrap_or_default()))
+    SetOfIterator::new(owner::texts_as(role, query, keys, moments))
 }
 
 #[pg_extern(sql = false)]
@@ -113,8 +103,8 @@ fn timer_rows_as(role: pg_sys::Oid, query: &str, rule: i64) -> i64 {
 }
 
 #[pg_extern(sql = false)]
-fn timer_at_work(rule: i64, timers: i32, key: Option<String>, moment: Option<TimestampWithTimeZone>) {
-    timers::at_work(rule, timers, key, moment);
+fn timer_at_work(rule: Option<i64>, timers: Option<i32>, key: Option<String>, moment: Option<TimestampWithTimeZone>) {
+    timers::at_work(rule.unwrap_or_default(), timers.unwrap_or_default(), key, moment);
 }
 
 #[pg_extern(sql = false)]

@@ -11,16 +11,16 @@ use crate::pg::role::as_role;
 const ROWS: i64 = 5000;
 
 /// The first column of the query, whose arguments are keys and moments.
-pub fn query_as<T: FromDatum + IntoDatum>(
+pub fn texts_as(
     role: pg_sys::Oid,
     query: &str,
-    keys: Vec<String>,
-    moments: Vec<TimestampWithTimeZone>,
-) -> Vec<T> {
+    keys: Vec<Option<String>>,
+    moments: Vec<Option<TimestampWithTimeZone>>,
+) -> Vec<String> {
     let args: [DatumWithOid; 2] = [keys.into(), moments.into()];
     let rows = as_role(role, || {
         Spi::connect_mut(|client| {
-            client.update(query, None, &args)?.filter_map(|row| row.get::<T>(1).transpose()).collect()
+            client.update(query, None, &args)?.filter_map(|row| row.get::<String>(1).transpose()).collect()
         })
     });
     worked(rows)

@@ -25,6 +25,10 @@ pub fn as_extension<T>(body: impl FnOnce() -> T) -> T {
 }
 
 fn run<T>(role: pg_sys::Oid, restrictions: u32, body: impl FnOnce() -> T) -> T {
+    // The server takes it for granted that a session has a user.
+    if role == pg_sys::InvalidOid {
+        raise(PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT, "role with OID 0 does not exist", None, None);
+    }
     let _before = Before::switch(role, restrictions);
     body()
 }

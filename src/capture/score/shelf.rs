@@ -10,7 +10,7 @@ use scoring::{Book, ModelDefinition, ScoreError};
 
 use super::super::row::Row;
 use crate::engine::clock;
-use crate::error::raise;
+use crate::error::{invalid, raise};
 use crate::pg::role;
 
 /// Tenants whose books are kept.
@@ -135,9 +135,8 @@ impl Shelf {
 
 /// `models` as frontdesk.score_book() writes them.
 pub fn compile(models: &str) -> Result<Book, ScoreError> {
-    let models: Vec<ModelDefinition> = serde_json::from_str(models).unwrap_or_else(|error| {
-        raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, format!("score models are not readable: {error}"), None, None)
-    });
+    let models: Vec<ModelDefinition> = serde_json::from_str(models)
+        .unwrap_or_else(|error| invalid(format!("score models are not readable: {error}"), None));
     Book::compile(&models)
 }
 
