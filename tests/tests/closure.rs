@@ -1,10 +1,12 @@
 //! Every kind of role calls every function of ours with arguments of the right types and of no sense, and with other
 //! people's names and numbers; and tries every command on every relation. Nothing crashes, fails inside, gives a right,
-//! shows what is another's, or leaves the caller somebody else. `cargo xtask test hostile closure` runs it.
+//! shows what is another's, or leaves the caller somebody else. `cargo xtask test hostile closure` runs it;
+//! `PG_FRONTDESK_HOSTILE_SECONDS` says for how long functions are called (0: to the end).
 
 mod garbage;
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls, SimpleQueryMessage};
 use tests::{Database, Server, said};
@@ -13,8 +15,13 @@ const SCENERY: &str = include_str!("../../crates/xtask/sql/hostile_scenery.sql")
 
 const ROLES: [&str; 4] = ["hostile_nobody", "hostile_tenant", "hostile_app", "postgres"];
 
-/// So often is each function called by each role.
+/// So often is each function called by each role, if there is the time.
 const ROUNDS: usize = 4;
+
+fn is_over(started: Instant) -> bool {
+    let seconds = std::env::var("PG_FRONTDESK_HOSTILE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    seconds > 0 && started.elapsed() > Duration::from_secs(seconds)
+}
 
 const OURS: &str = "('frontdesk', 'frontdesk_internal', 'crm', 'crm_internal')";
 
@@ -44,29 +51,50 @@ fn no_call_of_a_function_crashes_fails_inside_or_shows_what_is_another_s() {
     let functions = database.rows(&format!(
         "select p.oid::regprocedure::text, p.pronamespace::regnamespace || '.' || quote_ident(p.proname),
              array(select format_type(t, null) from unnest(p.proargtypes) with ordinality u (t, i) order by i)
-         from pg_proc p where p.pronamespace::regnamespace::text in {OURS} and p.prokind <> 'a' order by 1"
+         from pg_proc p where p.pronamespace::regnamespace::text in {OURS} and p.prokind <> 'a'
+         -- The same order each time, with every room early in it.
+         order by md5(p.oid::regprocedure::text)"
     ));
     assert!(functions.len() > 200, "{} functions", functions.len());
-    let mut findings = BTreeSet::new();
-    for role in ROLES {
-        let mut session = session(&database, role);
-        let state = state(&mut session);
+    let mut sessions: Vec<Caller> = ROLES.iter().map(|role| Caller::new(&database, role)).collect();
+    let (mut findings, mut calls, started) = (BTreeSet::new(), 0, Instant::now());
+    // Every function once by every role, then all once more with other arguments.
+    'time: for round in 0..ROUNDS {
         for function in &functions {
             let (name, call, types): (String, String, Vec<String>) =
                 (function.get(0), function.get(1), function.get(2));
-            for round in 0..ROUNDS {
-                let arguments: Vec<String> =
-                    types.iter().enumerate().map(|(i, kind)| garbage::value(kind, round * 7 + i * 3)).collect();
-                let statement = format!("select * from {call}({})", arguments.join(", "));
-                findings.extend(tried(&mut session, role, &name, &statement, &state));
-                if session.is_closed() {
-                    findings.insert(format!("{role}: the session ended in {statement}"));
-                    session = reconnected(&database, role);
+            let arguments: Vec<String> =
+                types.iter().enumerate().map(|(i, kind)| garbage::value(kind, round * 7 + i * 3)).collect();
+            let statement = format!("select * from {call}({})", arguments.join(", "));
+            for caller in &mut sessions {
+                if is_over(started) {
+                    break 'time;
+                }
+                calls += 1;
+                findings.extend(tried(&mut caller.session, caller.role, &name, &statement, &caller.state));
+                if caller.session.is_closed() {
+                    findings.insert(format!("{}: the session ended in {statement}", caller.role));
+                    caller.session = reconnected(&database, caller.role);
                 }
             }
         }
     }
+    println!("{calls} of {} calls", functions.len() * ROLES.len() * ROUNDS);
     report(findings);
+}
+
+/// A session of a role, and what it says of itself before anything was called.
+struct Caller {
+    role: &'static str,
+    session: Client,
+    state: String,
+}
+
+impl Caller {
+    fn new(database: &Database, role: &'static str) -> Self {
+        let mut session = session(database, role);
+        Self { role, state: state(&mut session), session }
+    }
 }
 
 /// What is wrong with the outcome of one statement, in a transaction that is rolled back.
@@ -120,7 +148,7 @@ fn shown(messages: &[SimpleQueryMessage]) -> String {
 
 /// A server that crashed comes back by itself.
 fn reconnected(database: &Database, role: &str) -> Client {
-    tests::wait_for("the server is back", std::time::Duration::from_secs(60), || {
+    tests::wait_for("the server is back", Duration::from_secs(60), || {
         database.server.psql("postgres", "select 1").is_ok()
     });
     session(database, role)

@@ -37,7 +37,7 @@ pub fn run(scene: &Scene) -> Result<Verdict> {
     cluster.psql("postgres", &format!("create database {DATABASE}"))?;
     cluster.psql(DATABASE, SCENERY).context("the tables for sqlsmith")?;
 
-    let seconds = scene.seconds(120, 3600);
+    let seconds = scene.seconds(60, 3600);
     let mut smiths = [smith(&program, &cluster, crate::cluster::USER)?, smith(&program, &cluster, APPLICATION)?];
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(seconds) && faults::crashes(&log(&cluster)).is_empty() {
