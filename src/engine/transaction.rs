@@ -154,25 +154,9 @@ pub fn transaction<T>(body: impl FnOnce(&mut Session) -> SpiResult<T>) -> Result
     .execute()
 }
 
-/// Settings of this session that no ALTER DATABASE or ALTER ROLE changes: what the engine does means the same everywhere.
+/// What the engine has beside the settings of its process: how long it waits for a lock, and plans that it can foresee.
 pub fn settle_in() {
     let settings = [
-        (c"role", c"none"),
-        (c"session_replication_role", c"origin"),
-        (c"default_transaction_read_only", c"off"),
-        (c"default_transaction_isolation", c"read committed"),
-        (c"default_transaction_deferrable", c"off"),
-        (c"search_path", c"pg_catalog"),
-        (c"row_security", c"off"),
-        (c"datestyle", c"ISO, MDY"),
-        (c"intervalstyle", c"postgres"),
-        (c"timezone", c"UTC"),
-        (c"bytea_output", c"hex"),
-        (c"extra_float_digits", c"1"),
-        (c"client_encoding", c"UTF8"),
-        (c"statement_timeout", c"0"),
-        (c"transaction_timeout", c"0"),
-        (c"idle_in_transaction_session_timeout", c"0"),
         (c"lock_timeout", LOCK_TIMEOUT),
         // The tables are read by their indexes, whatever the planner thinks of them while they are new.
         (c"enable_seqscan", c"off"),
@@ -193,7 +177,7 @@ pub fn settle_in() {
                 name.as_ptr(),
                 value.as_ptr(),
                 pg_sys::GucContext::PGC_SUSET,
-                pg_sys::GucSource::PGC_S_OVERRIDE,
+                pg_sys::GucSource::PGC_S_SESSION,
             );
         }
     }
