@@ -112,9 +112,11 @@ struct Config {
     condition: Option<serde_json::Value>,
 }
 
+type TableAndTrigger = (pg_sys::Oid, pg_sys::Oid);
+
 thread_local! {
     /// By table and trigger; None: there is no such rule.
-    static RULES: RefCell<HashMap<(pg_sys::Oid, pg_sys::Oid), Option<Rc<Rule>>>> = RefCell::default();
+    static RULES: RefCell<HashMap<TableAndTrigger, Option<Rc<Rule>>>> = RefCell::default();
     static LISTENING: Cell<bool> = const { Cell::new(false) };
     static CONFIG: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
     static KEEP: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
