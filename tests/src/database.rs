@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use postgres::types::FromSqlOwned;
 use postgres::{Client, NoTls, Row};
 
-use xtask::{amcheck, faults};
+use testbed::{amcheck, faults};
 
 use crate::server::Server;
 use crate::wait::wait_until;

@@ -4,8 +4,8 @@ use std::ops::Deref;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use xtask::cluster::{Cluster, ClusterOptions};
-use xtask::postgres::Postgres;
+use testbed::cluster::{Cluster, ClusterOptions};
+use testbed::postgres::Postgres;
 
 /// A cluster that is gone with the test process, however that ends.
 pub struct Server {

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-use crate::checkout::{self, EXTENSION};
+use testbed::checkout::{self, EXTENSION};
 
 /// The tools that build images from a Dockerfile, each with what it is called with.
 const BUILDERS: [(&str, &[&str]); 3] =

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 
-use crate::checkout::{self, EXTENSION};
-use crate::cluster::{Cluster, ClusterOptions};
-use crate::{install, postgres::Postgres};
+use testbed::checkout::{self, EXTENSION};
+use testbed::cluster::{Cluster, ClusterOptions};
+use testbed::install::{self, Profile};
+use testbed::postgres::Postgres;
 
 const DATABASE: &str = "reference";
 
@@ -34,8 +35,8 @@ pub fn path(root: &Path) -> PathBuf {
 }
 
 /// Writes it; true when it was not so before.
-pub fn write(postgres: &Postgres) -> Result<bool> {
-    install::install(postgres)?;
+pub fn write(postgres: &Postgres, profile: Profile) -> Result<bool> {
+    install::install(profile, postgres)?;
     let root = checkout::root()?;
     let text = text(postgres, &root)?;
     let path = path(&root);

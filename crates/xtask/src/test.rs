@@ -12,7 +12,9 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::{boundary, checkout, install, postgres::Postgres, step};
+use crate::boundary;
+use testbed::install::{self, Profile};
+use testbed::{checkout, postgres::Postgres, step};
 use verdict::Verdict;
 
 /// What the steps need to know.
@@ -25,6 +27,8 @@ pub struct Plan {
     pub accept: bool,
     /// Run the long form of what has one.
     pub long: bool,
+    /// How the extension is built.
+    pub profile: Profile,
 }
 
 struct Suite {
@@ -32,37 +36,44 @@ struct Suite {
     title: &'static str,
     run: fn(&Plan) -> Result<Verdict>,
     needs_postgres: bool,
-    /// Whether a filter by test name can pick from it.
-    has_tests: bool,
 }
 
 const SUITES: [Suite; 11] = [
-    suite("format", "cargo fmt --check", cargo_steps::format, false, false),
-    suite("boundaries", "boundary rules", boundaries, false, false),
-    suite("deny", "cargo deny check", cargo_steps::deny, false, false),
-    suite("clippy", "cargo clippy", cargo_steps::clippy, true, false),
-    suite("crates", "tests of the crates", cargo_steps::crates, true, true),
-    suite("install", "the extension installed", installed, true, true),
-    suite("regress", "regression tests", regress::run, true, true),
-    suite("client", "client tests", cargo_steps::client, true, true),
-    suite("hostile", "the hostile suite", hostile::run, true, false),
-    suite("docs", "SQL examples of the docs", docs::run, true, false),
-    suite("reference", "docs/reference.md", reference::run, true, false),
+    suite("format", "cargo fmt --check", cargo_steps::format, false),
+    suite("boundaries", "boundary rules", boundaries, false),
+    suite("deny", "cargo deny check", cargo_steps::deny, false),
+    suite("clippy", "cargo clippy", cargo_steps::clippy, true),
+    suite("crates", "tests of the crates", cargo_steps::crates, true),
+    suite("install", "the extension installed", installed, true),
+    suite("regress", "regression tests", regress::run, true),
+    suite("client", "client tests", cargo_steps::client, true),
+    suite("hostile", "the hostile suite", hostile::run, true),
+    suite("docs", "SQL examples of the docs", docs::run, true),
+    suite("reference", "docs/reference.md", reference::run, true),
 ];
 
-/// Runs all suites, or the one named first, or those tests whose names contain the filter. Fails when one of them did.
-pub fn run(first: Option<String>, second: Option<String>, accept: bool, long: bool) -> Result<()> {
-    let named = SUITES.iter().any(|suite| Some(suite.name) == first.as_deref());
-    if let (false, Some(first), Some(_)) = (named, &first, &second) {
-        bail!("there is no suite {first}; the suites are {}", SUITES.map(|suite| suite.name).join(", "));
-    }
-    let chosen: Vec<&Suite> = SUITES.iter().filter(|suite| is_chosen(suite, first.as_deref(), named)).collect();
-    let filter = if named { second } else { first };
+/// What is asked of the suites.
+pub struct Wishes {
+    pub filter: Option<String>,
+    pub accept: bool,
+    pub long: bool,
+    pub profile: Profile,
+}
+
+/// The names of the suites.
+pub fn suites() -> impl Iterator<Item = &'static str> {
+    SUITES.iter().map(|suite| suite.name)
+}
+
+/// Runs all suites, or the one named and what it needs. Fails when one of them did.
+pub fn run(named: Option<String>, wishes: Wishes) -> Result<()> {
+    let chosen: Vec<&Suite> = SUITES.iter().filter(|suite| is_chosen(suite, named.as_deref())).collect();
     let postgres = match chosen.iter().any(|suite| suite.needs_postgres) {
         true => Postgres::from_env().map_err(|error| eprintln!("{error:#}")).ok(),
         false => None,
     };
-    let plan = Plan { root: checkout::root()?, postgres, filter, accept, long };
+    let Wishes { filter, accept, long, profile } = wishes;
+    let plan = Plan { root: checkout::root()?, postgres, filter, accept, long, profile };
 
     let mut summary = Vec::new();
     for suite in chosen {
@@ -95,22 +106,19 @@ const fn suite(
     title: &'static str,
     run: fn(&Plan) -> Result<Verdict>,
     needs_postgres: bool,
-    has_tests: bool,
 ) -> Suite {
-    Suite { name, title, run, needs_postgres, has_tests }
+    Suite { name, title, run, needs_postgres }
 }
 
 /// The suites that run against a server need the extension installed too.
-fn is_chosen(suite: &Suite, filter: Option<&str>, named: bool) -> bool {
-    match filter {
+fn is_chosen(suite: &Suite, named: Option<&str>) -> bool {
+    match named {
         // It takes long, and is asked for by its name.
         None => suite.name != "hostile",
-        Some(filter) if named => {
-            suite.name == filter
-                || (suite.name == "install"
-                    && matches!(filter, "regress" | "client" | "hostile" | "docs" | "reference"))
+        Some(named) => {
+            suite.name == named
+                || (suite.name == "install" && matches!(named, "regress" | "client" | "docs" | "reference"))
         }
-        Some(_) => suite.has_tests,
     }
 }
 
@@ -124,7 +132,7 @@ fn boundaries(plan: &Plan) -> Result<Verdict> {
 
 fn installed(plan: &Plan) -> Result<Verdict> {
     let postgres = plan.postgres()?;
-    install::install(postgres)?;
+    install::install(plan.profile, postgres)?;
     Ok(Verdict::passed(format!("installed for PostgreSQL {}", postgres.version)))
 }
 

@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::checkout::{self, EXTENSION};
-use crate::cluster::{Cluster, ClusterOptions, StopMode};
-use crate::{cache, install, postgres::Postgres};
+use testbed::checkout::{self, EXTENSION};
+use testbed::cluster::{Cluster, ClusterOptions, StopMode};
+use testbed::install::{self, Profile};
+use testbed::{cache, postgres::Postgres};
 
 const DATABASE: &str = "frontdesk";
 
 /// Starts the cluster, goes on using it, or brings it back after a crash, with the extension as it stands in the
 /// checkout. Prints the lines that tell a shell where it is; everything else goes to stderr.
-pub fn up(postgres: &Postgres, dir: Option<PathBuf>) -> Result<()> {
-    install::install(postgres)?;
+pub fn up(postgres: &Postgres, dir: Option<PathBuf>, profile: Profile) -> Result<()> {
+    install::install(profile, postgres)?;
     let dir = dir_or_default(dir)?;
     let cluster = match Cluster::attach(postgres, &dir)? {
         Some(cluster) => refreshed(cluster)?,
@@ -81,14 +82,8 @@ fn refreshed(cluster: Cluster) -> Result<Cluster> {
 /// The server writes its pid file when it starts, after it has loaded the library.
 fn library_is_newer(cluster: &Cluster) -> Result<bool> {
     let started = std::fs::metadata(cluster.data_dir().join("postmaster.pid"))?.modified()?;
-    let library = installed_library(&cluster.postgres)?;
+    let library = cluster.postgres.library_dir.join(format!("{EXTENSION}.so"));
     Ok(std::fs::metadata(library)?.modified()? > started)
-}
-
-fn installed_library(postgres: &Postgres) -> Result<PathBuf> {
-    let named = |suffix| postgres.library_dir.join(format!("{EXTENSION}.{suffix}"));
-    let found = [named("so"), named("dylib")].into_iter().find(|path| path.exists());
-    found.context("the extension's library is not installed")
 }
 
 /// The database with the extension in it; the extension is made anew when its scripts are not those it was made from.

@@ -1,8 +1,8 @@
 //! Search finds what is meant: real embeddings of a real text, questions in other words than the answers.
 
+use testbed::embedder::handbook;
+use testbed::embedder::{DIMENSIONS, Embedder, MODEL};
 use tests::{Database, wait_for};
-use xtask::embedder::handbook;
-use xtask::embedder::{DIMENSIONS, Embedder, MODEL};
 
 /// A question, and the title of the passage that answers it.
 const QUESTIONS: [(&str, &str); 24] = [

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::rooms::Room;
 use super::{rows, sentence};
-use crate::cluster::Cluster;
+use testbed::cluster::Cluster;
 
 const QUERY: &str = "
   select p.proname as name, pg_get_function_arguments(p.oid) as arguments, coalesce(pg_get_function_result(p.oid), 'procedure') as result,

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use super::{cell, rows, sentence};
-use crate::cluster::Cluster;
+use testbed::cluster::Cluster;
 
 const QUERY: &str = "
   select c.relname as name, c.relkind = 'v' as is_view, obj_description(c.oid, 'pg_class') as comment,

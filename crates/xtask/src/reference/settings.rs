@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use super::{cell, rows};
-use crate::cluster::Cluster;
+use testbed::cluster::Cluster;
 
 const QUERY: &str = "
   select name, coalesce(boot_val, '') as preset, context, short_desc as about,

@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, bail};
 
 use super::{Plan, verdict::Verdict};
-use crate::checkout::{self, EXTENSION};
-use crate::postgres::Postgres;
-use crate::{install, step, step::Step};
+use testbed::checkout::{self, EXTENSION};
+use testbed::postgres::Postgres;
+use testbed::{install, step, step::Step};
 
 /// Servers, engines and receivers of several tests at once would only get into each other's way.
 const CLIENT_THREADS: &str = "2";

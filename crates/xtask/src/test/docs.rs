@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::{Plan, verdict::Verdict};
-use crate::checkout::EXTENSION;
-use crate::cluster::{Cluster, ClusterOptions};
+use testbed::checkout::EXTENSION;
+use testbed::cluster::{Cluster, ClusterOptions};
 
 const SKIP: &str = "<!-- no-test -->";
 

@@ -9,7 +9,7 @@ mod sqlsmith;
 use anyhow::Result;
 
 use super::{Plan, verdict::Verdict};
-use crate::{install, postgres::Postgres, provide};
+use testbed::{install, postgres::Postgres, provide};
 
 /// What the parts need to know.
 pub struct Scene<'a> {
@@ -37,7 +37,7 @@ const PARTS: [Part; 7] = [
 /// Those parts whose names contain the filter; all without one.
 pub fn run(plan: &Plan) -> Result<Verdict> {
     let postgres = provide::postgres_with_assertions(plan.postgres()?)?;
-    install::install_into(plan.postgres()?, &postgres)?;
+    install::install_into(plan.profile, plan.postgres()?, &postgres)?;
     let scene = Scene { plan, postgres };
     let (mut lines, mut failures, mut passed) = (Vec::new(), Vec::new(), 0);
     for part in PARTS.iter().filter(|part| plan.wants(part.name)) {

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::{Plan, verdict::Verdict};
-use crate::checkout::EXTENSION;
-use crate::cluster::{Cluster, ClusterOptions};
-use crate::postgres::Postgres;
-use crate::{amcheck, faults, step};
+use testbed::checkout::EXTENSION;
+use testbed::cluster::{Cluster, ClusterOptions};
+use testbed::postgres::Postgres;
+use testbed::{amcheck, faults, step};
 
 /// A file that takes longer hangs.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -119,8 +119,9 @@ fn print_results(cluster: &Cluster, database: &str, folder: &Path, sql: &Path, r
 }
 
 fn compare(expected: &Path, result: &Path) -> Result<()> {
-    let wanted = std::fs::read(expected)
-        .with_context(|| format!("{} is missing; cargo xtask test --accept regress writes it", expected.display()))?;
+    let wanted = std::fs::read(expected).with_context(|| {
+        format!("{} is missing; cargo xtask test --accept regress NAME writes it", expected.display())
+    })?;
     if wanted == std::fs::read(result)? {
         return Ok(());
     }

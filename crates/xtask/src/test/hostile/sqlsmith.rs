@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::Scene;
-use crate::cluster::{Cluster, ClusterOptions};
-use crate::faults;
-use crate::provide::apt;
-use crate::step;
 use crate::test::verdict::Verdict;
+use testbed::cluster::{Cluster, ClusterOptions};
+use testbed::faults;
+use testbed::provide::apt;
+use testbed::step;
 
 /// Tables, endpoints, jobs, timers and a business with an application role, so that there is something to select from.
 const SCENERY: &str = include_str!("../../../sql/hostile_scenery.sql");
@@ -38,7 +38,7 @@ pub fn run(scene: &Scene) -> Result<Verdict> {
     cluster.psql(DATABASE, SCENERY).context("the tables for sqlsmith")?;
 
     let seconds = scene.seconds(60, 3600);
-    let mut smiths = [smith(&program, &cluster, crate::cluster::USER)?, smith(&program, &cluster, APPLICATION)?];
+    let mut smiths = [smith(&program, &cluster, testbed::cluster::USER)?, smith(&program, &cluster, APPLICATION)?];
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(seconds) && faults::crashes(&log(&cluster)).is_empty() {
         std::thread::sleep(Duration::from_millis(500));
@@ -60,7 +60,7 @@ fn judge(cluster: &Cluster, seconds: u64) -> Result<Verdict> {
         findings.push(format!("the end of the server's log:\n{}", step::tail(&cluster.log_path(), 30)));
     }
     findings.extend(faults::internal_errors(&log));
-    findings.extend(crate::amcheck::findings(cluster, DATABASE).unwrap_or_else(|error| vec![error.to_string()]));
+    findings.extend(testbed::amcheck::findings(cluster, DATABASE).unwrap_or_else(|error| vec![error.to_string()]));
     let errors = log.lines().filter(|line| line.contains("ERROR:  ")).count();
     let closing = format!("{seconds} s, {errors} statements refused, {} findings", findings.len());
     findings.push(closing);
