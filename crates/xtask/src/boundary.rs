@@ -3,6 +3,7 @@
 mod crates;
 mod functions;
 mod hosts;
+mod pages;
 mod panics;
 mod rust_text;
 mod size;
@@ -40,8 +41,16 @@ impl fmt::Display for Breach {
 /// Every breach of every rule, by path.
 pub fn breaches(root: &Path) -> Result<Vec<Breach>> {
     let tree = Tree::read(root)?;
-    let rules: [fn(&Tree) -> Vec<Breach>; 7] =
-        [crates::check, unsafe_code::check, tables::check, panics::check, functions::check, size::check, hosts::check];
+    let rules: [fn(&Tree) -> Vec<Breach>; 8] = [
+        crates::check,
+        unsafe_code::check,
+        tables::check,
+        panics::check,
+        functions::check,
+        size::check,
+        hosts::check,
+        pages::check,
+    ];
     let mut breaches: Vec<Breach> = rules.iter().flat_map(|rule| rule(&tree)).collect();
     breaches.sort();
     Ok(breaches)
