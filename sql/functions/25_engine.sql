@@ -1,5 +1,5 @@
--- The engine's verbs: every SQL call that the engine makes. It is the only writer of attempt, retry, dead_letter and cursor,
--- so none of them takes a row lock. Those called often are in PL/pgSQL, which keeps their plans.
+-- Room 25, engine: every SQL call that the engine makes for delivery. It is the only writer of attempt, retry, dead_letter
+-- and cursor, so none of them takes a row lock. Those called often are in PL/pgSQL, which keeps their plans.
 
 create or replace function frontdesk.engine_boot(
   out installation uuid, out state text, out silent boolean, out config_version bigint, out extension_version text)

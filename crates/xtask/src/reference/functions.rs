@@ -1,22 +1,20 @@
-//! The functions, room by room.
+//! The functions.
 
-use std::fmt::Write;
-
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde::Deserialize;
 
-use super::rooms::Room;
-use super::{rows, sentence};
+use super::entry::{Entry, Kind};
+use super::{is_internal, rows, sentence, wrapped};
 use testbed::cluster::Cluster;
 
 const QUERY: &str = "
-  select p.proname as name, pg_get_function_arguments(p.oid) as arguments, coalesce(pg_get_function_result(p.oid), 'procedure') as result,
-    obj_description(p.oid, 'pg_proc') as comment, has_function_privilege('public', p.oid, 'execute') as public
-  from pg_proc p where p.pronamespace = 'frontdesk'::regnamespace
+  select p.proname as name, pg_get_function_arguments(p.oid) as arguments,
+    coalesce(pg_get_function_result(p.oid), 'procedure') as result, obj_description(p.oid, 'pg_proc') as comment,
+    g.who = 'public' as public
+  from frontdesk_internal.grants() g cross join lateral frontdesk_internal.granted_object(g.object) o
+    join pg_proc p on o.class = 'pg_proc'::regclass and o.id = p.oid
+  where p.pronamespace = 'frontdesk'::regnamespace and p.proname not like 'engine\\_%' and g.who <> 'nobody' and g.why not like 'called by%'
   order by p.proname, pg_get_function_arguments(p.oid)";
-
-/// How the comments of functions begin that are no part of the public API.
-const INTERNAL: [&str; 6] = ["internal:", "engine:", "engine,", "trigger:", "event trigger:", "automation:"];
 
 /// A line of a signature.
 const WIDTH: usize = 110;
@@ -30,42 +28,18 @@ struct Function {
     public: bool,
 }
 
-pub fn text(cluster: &Cluster, rooms: &[Room]) -> Result<String> {
-    let mut functions: Vec<Function> = rows(cluster, QUERY)?;
-    functions.retain(Function::is_public_api);
-    let mut text = String::from("## Functions\n");
-    let mut titles: Vec<&str> = rooms.iter().map(|room| room.title.as_str()).collect();
-    titles.dedup();
-    let room_of = |function: &Function| rooms.iter().position(|room| room.has(&function.name));
-    for title in titles {
-        let here: Vec<usize> = (0..rooms.len()).filter(|index| rooms[*index].title == title).collect();
-        let chosen: Vec<&Function> =
-            functions.iter().filter(|function| room_of(function).is_some_and(|room| here.contains(&room))).collect();
-        if chosen.is_empty() {
-            continue;
-        }
-        let about: Vec<&str> = here.iter().map(|index| rooms[*index].about.as_str()).collect();
-        write!(text, "\n### {}\n\n{}\n", capital(title), capital(&about.join(" ")))?;
-        for function in chosen {
-            write!(text, "{}", function.entry())?;
-        }
-    }
-    if let Some(lost) = functions.iter().find(|function| room_of(function).is_none()) {
-        bail!("no file of sql/functions declares frontdesk.{}", lost.name);
-    }
-    Ok(text)
+/// Those that somebody may be allowed to call.
+pub fn read(cluster: &Cluster) -> Result<Vec<Entry>> {
+    let functions: Vec<Function> = rows(cluster, QUERY)?;
+    let public = functions.into_iter().filter(|function| !is_internal(function.comment.as_deref()));
+    Ok(public.map(|function| Entry { kind: Kind::Function, text: function.text(), name: function.name }).collect())
 }
 
 impl Function {
-    fn is_public_api(&self) -> bool {
-        let comment = self.comment.as_deref().unwrap_or_default();
-        !self.name.starts_with("engine_") && !INTERNAL.iter().any(|word| comment.starts_with(word))
-    }
-
-    fn entry(&self) -> String {
+    fn text(&self) -> String {
         let public = if self.public { " *PUBLIC.*" } else { "" };
         let comment = sentence(self.comment.as_deref().unwrap_or("(no comment)"));
-        format!("\n#### {}\n\n```text\n{}\n```\n\n{comment}{public}\n", self.name, self.signature())
+        format!("```text\n{}\n```\n\n{}\n", self.signature(), wrapped(&format!("{comment}{public}")))
     }
 
     /// On one line when it fits, else an argument per line.
@@ -104,11 +78,6 @@ fn split(list: &str) -> Vec<&str> {
 fn split_table(result: &str) -> String {
     let columns = result.strip_prefix("TABLE(").and_then(|rest| rest.strip_suffix(')'));
     columns.map_or(result.to_string(), |columns| format!("TABLE(\n  {}\n)", split(columns).join(",\n  ")))
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().to_string() + letters.as_str()).unwrap_or_default()
 }
 
 #[cfg(test)]

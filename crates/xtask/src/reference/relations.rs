@@ -1,20 +1,24 @@
-//! The views, and the tables behind them.
+//! The views, and the tables that may be read.
 
 use std::fmt::Write;
 
 use anyhow::Result;
 use serde::Deserialize;
 
-use super::{cell, rows, sentence};
+use super::entry::{Entry, Kind};
+use super::{cell, is_internal, rows, sentence, wrapped};
 use testbed::cluster::Cluster;
 
 const QUERY: &str = "
   select c.relname as name, c.relkind = 'v' as is_view, obj_description(c.oid, 'pg_class') as comment,
+    g.who = 'public' as public,
     (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
        'comment', coalesce(col_description(c.oid, a.attnum), '')) order by a.attnum)
      from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns
-  from pg_class c
+  from frontdesk_internal.grants() g cross join lateral frontdesk_internal.granted_object(g.object) o
+    join pg_class c on o.class = 'pg_class'::regclass and o.id = c.oid
   where c.relnamespace = 'frontdesk'::regnamespace and c.relkind in ('v', 'r', 'p') and not c.relispartition
+    and g.who <> 'nobody'
   order by c.relname";
 
 #[derive(Deserialize)]
@@ -22,6 +26,7 @@ struct Relation {
     name: String,
     is_view: bool,
     comment: Option<String>,
+    public: bool,
     columns: Vec<Column>,
 }
 
@@ -32,26 +37,21 @@ struct Column {
     comment: String,
 }
 
-pub fn text(cluster: &Cluster) -> Result<String> {
+/// Those that somebody may be allowed to read.
+pub fn read(cluster: &Cluster) -> Result<Vec<Entry>> {
     let relations: Vec<Relation> = rows(cluster, QUERY)?;
-    let mut text = String::from("## Views\n");
-    for view in relations.iter().filter(|relation| relation.is_view) {
-        text.push_str(&view.entry()?);
-    }
-    text.push_str("\n## Tables\n\nThey are the engine's. Read them; change them by the functions only.\n");
-    for table in relations.iter().filter(|relation| !relation.is_view) {
-        text.push_str(&table.entry()?);
-    }
-    Ok(text)
+    let public = relations.into_iter().filter(|relation| !is_internal(relation.comment.as_deref()));
+    public.map(Relation::entry).collect()
 }
 
 impl Relation {
-    fn entry(&self) -> Result<String> {
+    fn entry(self) -> Result<Entry> {
+        let public = if self.public { " *PUBLIC.*" } else { "" };
         let comment = sentence(self.comment.as_deref().unwrap_or("(no comment)"));
-        let mut text = format!("\n#### {}\n\n{comment}\n\n| column | type | |\n|---|---|---|\n", self.name);
+        let mut text = format!("{}\n\n| column | type | |\n|---|---|---|\n", wrapped(&format!("{comment}{public}")));
         for Column { name, r#type, comment } in &self.columns {
             writeln!(text, "| `{name}` | {} | {} |", cell(r#type), cell(comment))?;
         }
-        Ok(text)
+        Ok(Entry { kind: if self.is_view { Kind::View } else { Kind::Table }, name: self.name, text })
     }
 }
