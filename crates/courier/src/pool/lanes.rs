@@ -134,6 +134,10 @@ impl State {
         if !lane.open {
             lane.close();
         }
+        if crowded {
+            // Nobody who waits is told of a connection that has just run out of requests.
+            self.close_an_idle_lane();
+        }
         None
     }
 
