@@ -13,6 +13,7 @@ mod history;
 mod idle;
 mod in_flight;
 mod insert;
+mod large;
 mod latency;
 mod peers;
 mod proc;
@@ -38,7 +39,7 @@ struct Bench<'a> {
 type Measure = fn(&Bench) -> Result<Vec<Row>>;
 
 /// Every measurement by name, in the order of the table.
-const MEASURES: [(&str, Measure); 12] = [
+const MEASURES: [(&str, Measure); 13] = [
     ("backlog", backlog::measure),
     ("insert", insert::measure),
     ("bulk", bulk::measure),
@@ -49,6 +50,7 @@ const MEASURES: [(&str, Measure); 12] = [
     ("hanging", hanging::measure),
     ("behind", behind::measure),
     ("in-flight", in_flight::measure),
+    ("large", large::measure),
     ("idle", idle::measure),
     ("crash", crash::measure),
 ];
