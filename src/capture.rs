@@ -18,7 +18,7 @@ use pgrx::prelude::*;
 use canonical::Spelling;
 use event::{Event, append};
 use row::Row;
-pub use score::shelf;
+pub use score::models;
 use watch::Watch;
 
 use crate::error::raise;

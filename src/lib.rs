@@ -12,12 +12,12 @@ mod engine;
 mod error;
 mod ffi;
 mod guc;
+mod hooks;
 mod job;
 mod launcher;
 mod log;
 mod pg;
 mod shmem;
-mod utility;
 mod vault;
 mod wake;
 
@@ -30,6 +30,6 @@ pub extern "C-unwind" fn _PG_init() {
     log::init();
     wake::init();
     pg::door::init();
-    utility::init();
+    hooks::init();
     launcher::init();
 }

@@ -1,14 +1,14 @@
 //! A row's score: the trigger function that keeps it, and the question whether it is still right.
 
+pub mod models;
 mod shape;
-pub mod shelf;
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use scoring::Score;
 
+use self::models::Otherwise;
 use self::shape::{Columns, Shape, Values};
-use self::shelf::Otherwise;
 use super::row_before;
 
 #[unsafe(no_mangle)]
@@ -96,13 +96,13 @@ unsafe fn judged<T>(
     // SAFETY: as promised by the caller.
     unsafe {
         let values = Values::of(tuple, description);
-        let shelf = shelf::current();
+        let models = models::current();
         let tenant = columns.tenant_of(description, &values);
-        let book = shelf.book(tenant, role, Otherwise::Everybodys).ok()?;
+        let book = models.book(tenant, role, Otherwise::Everybodys).ok()?;
         let place = book.place(columns.model)?;
         let shape = Shape::of(columns, description, &book, place);
         let facts = scoring::Facts::new(book.columns(place), shape.facts(&values));
-        let score = book.score(place, &facts, shelf.now);
+        let score = book.score(place, &facts, models.now);
         Some(then(&shape, &values, &score))
     }
 }

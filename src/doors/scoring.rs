@@ -7,7 +7,7 @@ use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
 use serde_json::Value;
 
-use crate::capture::shelf::{self, Otherwise};
+use crate::capture::models::{self, Otherwise};
 use crate::error::{invalid, raise};
 use crate::pg::door;
 
@@ -46,12 +46,12 @@ fn explain_score_of(
 
 #[pg_extern(sql = false)]
 fn check_score_book(models: &str) {
-    shelf::compile(models).unwrap_or_else(|error| wrong(&error));
+    models::compile(models).unwrap_or_else(|error| wrong(&error));
 }
 
 #[pg_extern(sql = false)]
 fn scores_changed() {
-    shelf::changed();
+    models::changed();
 }
 
 #[pg_extern(sql = false)]
@@ -81,9 +81,9 @@ fn object(facts: &str) -> Value {
 }
 
 fn find(model: Option<&str>, tenant: Option<Uuid>, otherwise: Otherwise) -> (Rc<Book>, usize, f64) {
-    let shelf = shelf::current();
+    let models = models::current();
     let tenant = tenant.map(|tenant| *tenant.as_bytes());
-    let book = shelf.book(tenant, door::current_role(), otherwise).unwrap_or_else(|error| wrong(&error));
+    let book = models.book(tenant, door::current_role(), otherwise).unwrap_or_else(|error| wrong(&error));
     let model = model.unwrap_or("default");
     let place = book.place(model).unwrap_or_else(|| {
         raise(
@@ -96,7 +96,7 @@ fn find(model: Option<&str>, tenant: Option<Uuid>, otherwise: Otherwise) -> (Rc<
             }),
         )
     });
-    (book, place, shelf.now)
+    (book, place, models.now)
 }
 
 fn wrong(error: &ScoreError) -> ! {

@@ -9,7 +9,7 @@ use pgrx::{AnyNumeric, FromDatum, IntoDatum};
 use scoring::{Book, Score};
 use serde_json::{Map, Value};
 
-use super::shelf::Tenant;
+use super::models::Tenant;
 use crate::capture::row;
 use crate::error::raise;
 

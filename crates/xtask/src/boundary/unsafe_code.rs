@@ -15,7 +15,7 @@ const ALLOWED: [&str; 11] = [
     "src/pg",
     "src/launcher",
     "src/shmem",
-    "src/utility",
+    "src/hooks",
     "src/ffi",
 ];
 

@@ -20,7 +20,7 @@ pub type Tenant = [u8; 16];
 const EVERYBODY: Tenant = [0; 16];
 
 #[derive(Clone)]
-pub struct Shelf {
+pub struct Models {
     version: i64,
     /// Seconds since 1970, the same for a whole statement.
     pub now: f64,
@@ -31,11 +31,11 @@ pub struct Shelf {
     rights: Rc<RefCell<HashMap<pg_sys::Oid, bool>>>,
 }
 
-/// A tenant without models of his own has everybody's.
+/// A tenant without models of its own has everybody's.
 type Kept = Option<Result<Rc<Book>, Rc<ScoreError>>>;
 
 thread_local! {
-    static SHELF: RefCell<Option<Shelf>> = const { RefCell::new(None) };
+    static MODELS: RefCell<Option<Models>> = const { RefCell::new(None) };
     /// Beginning of the transaction and of the statement in which the version was compared last.
     static COMPARED: Cell<(i64, i64)> = const { Cell::new((0, 0)) };
     /// Beginning of the transaction in which this session changed a model.
@@ -46,32 +46,34 @@ thread_local! {
 
 /// This session changed a model: until its transaction ends nothing is taken on trust, because a savepoint may take it back.
 pub fn changed() {
-    SHELF.set(None);
+    MODELS.set(None);
     // SAFETY: a plain read of the session's state.
     CHANGED.set(unsafe { pg_sys::GetCurrentTransactionStartTimestamp() });
 }
 
-pub fn current() -> Shelf {
+pub fn current() -> Models {
     // SAFETY: plain reads of the session's state.
     let this = unsafe { (pg_sys::GetCurrentTransactionStartTimestamp(), pg_sys::GetCurrentStatementStartTimestamp()) };
     if COMPARED.get() == this
         && CHANGED.get() != this.0
-        && let Some(shelf) = SHELF.with_borrow(Clone::clone)
+        && let Some(models) = MODELS.with_borrow(Clone::clone)
     {
-        return shelf;
+        return models;
     }
     let version = version();
     let now = (clock::now() as f64) / 1e6 + clock::UNIX_EPOCH_SECONDS as f64;
-    let shelf = SHELF.with_borrow_mut(|kept| match kept {
-        Some(shelf) if shelf.version == version => {
-            shelf.now = now;
-            shelf.rights = Rc::default();
-            shelf.clone()
+    let models = MODELS.with_borrow_mut(|kept| match kept {
+        Some(models) if models.version == version => {
+            models.now = now;
+            models.rights = Rc::default();
+            models.clone()
         }
-        _ => kept.insert(Shelf { version, now, books: Rc::default(), setter: setter(), rights: Rc::default() }).clone(),
+        _ => {
+            kept.insert(Models { version, now, books: Rc::default(), setter: setter(), rights: Rc::default() }).clone()
+        }
     });
     COMPARED.set(this);
-    shelf
+    models
 }
 
 /// Whose models a role gets that may not use the tenant's.
@@ -81,7 +83,7 @@ pub enum Otherwise {
     Refused,
 }
 
-impl Shelf {
+impl Models {
     /// The models that `role` scores this tenant with. Those of a tenant are for who may set models, and for the tables of
     /// theirs; everybody's are for everybody.
     ///
