@@ -8,6 +8,19 @@ select frontdesk.install_crm() is not null as installed;
 reset client_min_messages;
 create view of_crm as select n.oid from pg_namespace n where nspname in ('crm', 'crm_internal');
 
+-- Every object is explained, and every function has a pinned search_path, but for those in C and those whose body was
+-- resolved when they were declared.
+
+select 'no comment: function ' || p.oid::regprocedure
+from pg_proc p where pronamespace in (table of_crm) and obj_description(p.oid, 'pg_proc') is null order by 1;
+select 'no comment: ' || c.oid::regclass
+from pg_class c where relnamespace in (table of_crm) and relkind in ('r', 'p', 'v', 'm') and not relispartition
+  and obj_description(c.oid, 'pg_class') is null order by 1;
+select 'no search_path: ' || p.oid::regprocedure
+from pg_proc p join pg_language l on l.oid = p.prolang
+where pronamespace in (table of_crm) and lanname <> 'c' and prosqlbody is null
+  and not exists (select from unnest(proconfig) s where s like 'search_path=%') order by 1;
+
 -- Nobody may execute a trigger function, and nobody has a right that is not given by name: nothing is PUBLIC's.
 
 select 'trigger function of everybody: ' || p.oid::regprocedure

@@ -1,7 +1,7 @@
 //! SQL owns the tables: no `.rs` file of the extension names one.
 
 use super::rust_text::{is_name, line_of, words};
-use super::{Breach, sql_text, tree::Tree};
+use super::{Breach, tree::Tree};
 
 /// The words of SQL a table's name follows.
 const BEFORE_A_TABLE: [&str; 6] = ["from", "into", "update", "join", "table", "only"];
@@ -36,11 +36,9 @@ fn tables(tree: &Tree) -> Vec<(String, String)> {
     let mut tables = Vec::new();
     for (folder, schema) in [("sql/tables/", "frontdesk"), ("sql/crm/", "crm")] {
         for file in tree.below(folder, ".sql") {
-            for statement in sql_text::statements(&file.text) {
-                if let Some(name) = created_table(&statement.code) {
-                    let (schema, name) = name.split_once('.').unwrap_or((schema, name));
-                    tables.push((schema.to_string(), name.to_string()));
-                }
+            for name in file.text.lines().filter_map(created_table) {
+                let (schema, name) = name.split_once('.').unwrap_or((schema, name));
+                tables.push((schema.to_string(), name.to_string()));
             }
         }
     }
@@ -49,8 +47,9 @@ fn tables(tree: &Tree) -> Vec<(String, String)> {
     tables
 }
 
-fn created_table(statement: &str) -> Option<&str> {
-    let rest = statement.strip_prefix("create ")?;
+/// Statements begin where their line does.
+fn created_table(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("create ")?;
     let rest = rest.strip_prefix("unlogged ").unwrap_or(rest).strip_prefix("table ")?;
     let rest = rest.strip_prefix("if not exists ").unwrap_or(rest);
     rest.split([' ', '(']).next()

@@ -48,9 +48,15 @@ impl Relation {
     fn entry(self) -> Result<Entry> {
         let public = if self.public { " *PUBLIC.*" } else { "" };
         let comment = sentence(self.comment.as_deref().unwrap_or("(no comment)"));
-        let mut text = format!("{}\n\n| column | type | |\n|---|---|---|\n", wrapped(&format!("{comment}{public}")));
-        for Column { name, r#type, comment } in &self.columns {
-            writeln!(text, "| `{name}` | {} | {} |", cell(r#type), cell(comment))?;
+        let mut text = format!("{}\n\n", wrapped(&format!("{comment}{public}")));
+        if self.columns.iter().all(|column| column.comment.is_empty()) {
+            let columns: Vec<String> = self.columns.iter().map(|c| format!("`{}` {}", c.name, c.r#type)).collect();
+            writeln!(text, "{}", wrapped(&format!("Columns: {}.", columns.join(", "))))?;
+        } else {
+            text.push_str("| column | type | |\n|---|---|---|\n");
+            for Column { name, r#type, comment } in &self.columns {
+                writeln!(text, "| `{name}` | {} | {} |", cell(r#type), cell(comment))?;
+            }
         }
         Ok(Entry { kind: if self.is_view { Kind::View } else { Kind::Table }, name: self.name, text })
     }
