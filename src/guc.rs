@@ -161,7 +161,7 @@ struct Networks;
 impl ffi::Check for Networks {
     fn check(value: &str) -> Result<(), String> {
         let wrong = pieces(value).find(|text| network(text).is_none());
-        wrong.map_or(Ok(()), |text| Err(format!("\"{text}\" is no network, as 10.1.0.0/16 or ::1/128 is.")))
+        wrong.map_or(Ok(()), |text| Err(format!("\"{text}\" is not a network such as 10.1.0.0/16 or ::1/128.")))
     }
 }
 

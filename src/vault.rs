@@ -31,7 +31,7 @@ pub fn reseal(sealed: &[u8], old_key_file: Option<&str>, whose: &str) -> Vec<u8>
     }
     let present = match key() {
         Ok(Some(key)) => key,
-        Ok(None) => refuse(PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there is no key to encrypt with"),
+        Ok(None) => refuse(PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "no key is set to encrypt with"),
         Err(reason) => refuse(PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR, reason),
     };
     let before = old_key_file.map(|path| {
@@ -76,7 +76,7 @@ fn warn_once() {
     if !WARNED.replace(true) {
         ErrorReport::new(
             PgSqlErrorCode::ERRCODE_WARNING,
-            "secrets are stored unencrypted: there is no frontdesk.secret_key_file",
+            "secrets are stored unencrypted: frontdesk.secret_key_file is not set",
             "pg_frontdesk",
         )
         .set_hint("Set frontdesk.secret_key_file to a file with a random key, or PG_FRONTDESK_SECRET_KEY in the server's environment; only the owner of the extension can read the table.")

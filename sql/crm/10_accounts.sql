@@ -21,7 +21,8 @@ comment on table crm.accounts is 'a business, or a branch of one: everything els
 comment on column crm.accounts.timezone is 'a zone of pg_timezone_names: of the business''s days and hours';
 comment on column crm.accounts.locale is 'language of what clients read, as in BCP 47';
 comment on column crm.accounts.country is
-  'ISO 3166-1, MX: of telephone numbers written without a country code. Null: not known; such numbers are kept as they were given';
+  'ISO 3166-1, MX: of telephone numbers written without a country code. Null: not known; such numbers are kept as '
+  'they were given';
 -- Until 0.1.0 it was US where nobody said otherwise. What is there stays: it may have been meant.
 alter table crm.accounts alter country drop not null, alter country drop default;
 comment on column crm.accounts.currency is 'ISO 4217';
@@ -42,7 +43,8 @@ create table if not exists crm.account_members (
   created_at timestamptz not null default clock_timestamp(),
   primary key (account_id, user_id));
 comment on table crm.account_members is 'which users of the application see which account';
-comment on column crm.account_members.user_id is 'the claim "sub" of request.jwt.claims, or the setting frontdesk.user_id';
+comment on column crm.account_members.user_id is
+  'the claim "sub" of request.jwt.claims, or the setting frontdesk.user_id';
 create index if not exists account_members_user_idx on crm.account_members (user_id);
 
 create table if not exists crm.agents (
@@ -63,7 +65,8 @@ create table if not exists crm.access (
   user_id text check (user_id <> ''),
   granted_at timestamptz not null default clock_timestamp());
 comment on table crm.access is 'the database roles that crm.grant_access() let in';
-comment on column crm.access.user_id is 'who the role always is, whatever it sets; null: who crm.current_user_id() says';
+comment on column crm.access.user_id is
+  'who the role always is, whatever it sets; null: who crm.current_user_id() says';
 
 create or replace function crm.current_user_id() returns text
 stable parallel safe language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -76,7 +79,8 @@ begin
 end
 $$;
 comment on function crm.current_user_id() is
-  'the application''s user: who crm.grant_access() said that the role is, else the claim "sub" of request.jwt.claims (PostgREST, Supabase), else the setting frontdesk.user_id; null: nobody';
+  'the application''s user: who crm.grant_access() said that the role is, else the claim "sub" of request.jwt.claims '
+  '(PostgREST, Supabase), else the setting frontdesk.user_id; null: nobody';
 
 create or replace function crm.my_accounts(to_write boolean = false) returns setof uuid
 stable language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -86,7 +90,9 @@ begin
   where m.user_id = crm.current_user_id() and (r.may_write or not to_write);
 end
 $$;
-comment on function crm.my_accounts(boolean) is 'the accounts of the current user; to_write: those whose rows the user may change. The policies ask this once per statement';
+comment on function crm.my_accounts(boolean) is
+  'the accounts of the current user; to_write: those whose rows the user may change. The policies ask this once per '
+  'statement';
 
 create or replace function crm.has_account_access(account uuid) returns boolean
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -106,7 +112,8 @@ begin
     select a.id into found from crm.accounts a
     where a.id = account and (crm.current_user_id() is null or crm.has_account_access(a.id));
     if found is null then
-      raise exception using errcode = 'insufficient_privilege', message = format('there is no account %s for you', account);
+      raise exception using errcode = 'insufficient_privilege',
+        message = format('no account %s that you may see', account);
     end if;
     return found;
   end if;
@@ -114,21 +121,23 @@ begin
   where crm.current_user_id() is null or a.id in (select crm.my_accounts());
   if choices <> 1 then
     raise exception using errcode = 'invalid_parameter_value',
-      message = case choices when 0 then 'you have no account' else 'which account is not said' end,
+      message = case choices when 0 then 'you have no account' else 'no account given' end,
       hint = case choices when 0 then 'insert into crm.account_members ...' else 'Give its id; they are in crm.accounts.' end;
   end if;
   return found;
 end
 $$;
 comment on function crm.use_account(uuid) is
-  'this account, if it is there and the current user is a member of it; null: the only account there is for the user. Otherwise an error. Without a user (see current_user_id) the rights of the database role decide';
+  'this account, if it is there and the current user is a member of it; null: the only account there is for the user. '
+  'Otherwise an error. Without a user (see current_user_id) the rights of the database role decide';
 
 create or replace function crm.is_sample(account uuid) returns boolean
 stable language sql set search_path = pg_catalog, pg_temp as $$
   select account = '5a4d91e0-0000-4000-8000-000000000001' and current_setting('crm.loading_sample', true) = 'on'
 $$;
 comment on function crm.is_sample(uuid) is
-  'internal: whether sample data is being loaded into this account, the sample clinic: nobody is told of people who do not exist';
+  'internal: whether sample data is being loaded into this account, the sample clinic: nobody is told of people who '
+  'do not exist';
 
 create or replace function crm.touch() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -147,7 +156,8 @@ begin
   return new;
 end
 $$;
-comment on function crm.check_account() is 'trigger: the zone of an account is one, and dates can be written in its language';
+comment on function crm.check_account() is
+  'trigger: the zone of an account is one, and dates can be written in its language';
 
 create or replace trigger check_account before insert or update of timezone, locale on crm.accounts
   for each row execute function crm.check_account();
@@ -168,7 +178,8 @@ begin
 end
 $$;
 comment on function crm.protect(regclass, name) is
-  'row level security for a table of yours with an account column, as the tables of the front desk have it: members read, those who may write write';
+  'row level security for a table of yours with an account column, as the tables of the front desk have it: members '
+  'read, those who may write write';
 
 create or replace function crm.protect_history(source regclass, account_column name = 'account_id') returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -180,7 +191,8 @@ begin
 end
 $$;
 comment on function crm.protect_history(regclass, name) is
-  'row level security for a table that members read and only triggers and functions of the owner (security definer) write';
+  'row level security for a table that members read and only triggers and functions of the owner (security definer) '
+  'write';
 
 select crm.protect('crm.agents');
 

@@ -45,7 +45,8 @@ begin
   if exists (select from crm.accounts a where a.id = old.account_id) and exists (
     select from crm.leads l where l.account_id = old.account_id and l.stage = old.name)
   then
-    raise exception using errcode = 'foreign_key_violation', message = format('there are leads in stage "%s"', old.name),
+    raise exception using errcode = 'foreign_key_violation',
+      message = format('there are leads in stage "%s"', old.name),
       hint = 'Move them first: update crm.leads set stage = ... where stage = ...';
   end if;
   return old;
@@ -58,7 +59,8 @@ create or replace function crm.account_added() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_relid <> 'crm.accounts'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
-    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.account_added() is the trigger of crm.accounts';
+    raise exception using errcode = 'trigger_protocol_violated',
+      message = 'crm.account_added() is the trigger of crm.accounts';
   end if;
   perform crm.seed_lead_stages(new.id);
   return null;
@@ -146,7 +148,8 @@ comment on column crm.leads.converted_at is 'when it was won; null while it is n
 comment on column crm.leads.email is 'in lower case';
 comment on column crm.leads.phone is 'as in E.164: +14155550123; as it was given where no country is known';
 comment on column crm.leads.whatsapp is 'as in E.164';
-comment on column crm.leads.messenger is 'name or number of the profile; in lower case, without @ and address, as the other handles';
+comment on column crm.leads.messenger is
+  'name or number of the profile; in lower case, without @ and address, as the other handles';
 comment on column crm.leads.service is 'what is asked for';
 comment on column crm.leads.budget is 'in the currency of the account';
 comment on column crm.leads.message is 'what the person wrote';
@@ -201,7 +204,8 @@ begin
 end
 $$;
 comment on function crm.normalize_lead() is
-  'trigger: what of a lead is not normalised by itself, but by its account or its other columns. The name of the trigger is among the first, so that others see the row so';
+  'trigger: what of a lead is not normalised by itself, but by its account or its other columns. The name of the '
+  'trigger is among the first, so that others see the row so';
 
 select frontdesk.normalize_columns('crm.leads',
   'email', 'email', 'phone', 'international', 'messenger', 'handle', 'instagram', 'handle', 'telegram', 'handle',

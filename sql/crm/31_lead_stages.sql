@@ -33,7 +33,8 @@ begin
 end
 $$;
 comment on function crm.enter_stage(crm.leads) is
-  'internal: what converted_at becomes in the stage, which must be one of the account''s: set in stages of kind won only, and kept from one to the next';
+  'internal: what converted_at becomes in the stage, which must be one of the account''s: set in stages of kind won '
+  'only, and kept from one to the next';
 
 create or replace function crm.enter_stage() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -53,7 +54,8 @@ create or replace function crm.record_stage() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_relid <> 'crm.leads'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
-    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.record_stage() is the trigger of crm.leads';
+    raise exception using errcode = 'trigger_protocol_violated',
+      message = 'crm.record_stage() is the trigger of crm.leads';
   end if;
   if tg_op = 'INSERT' then
     insert into crm.lead_status_history (account_id, lead_id, new_stage, changed_at, changed_by)
@@ -74,7 +76,8 @@ begin
   return null;
 end
 $$;
-comment on function crm.record_stage() is 'trigger: the history of a lead, which its members may not write themselves; and what a new one is recognised by';
+comment on function crm.record_stage() is
+  'trigger: the history of a lead, which its members may not write themselves; and what a new one is recognised by';
 
 create or replace trigger record_stage_first after insert on crm.leads for each row execute function crm.record_stage();
 create or replace trigger record_stage after update of stage on crm.leads
@@ -93,13 +96,15 @@ begin
     where l.id = lead_id and (crm.current_user_id() is null or l.account_id in (select crm.my_accounts()));
   end if;
   if found_lead.id is null then
-    raise exception using errcode = 'no_data_found', message = format('there is no lead %s for you', coalesce(lead_id::text, 'without a number'));
+    raise exception using errcode = 'no_data_found',
+      message = format('no lead %s that you may see', coalesce(lead_id::text, 'null'));
   end if;
   return found_lead;
 end
 $$;
 comment on function crm.find_lead(bigint, boolean) is
-  'this lead, if it is there and the current user may read it (to_lock: change it); else an error, the same for the lead of somebody else';
+  'this lead, if it is there and the current user may read it (to_lock: change it); else an error, the same for the '
+  'lead of somebody else';
 
 create or replace function crm.set_lead_stage(lead_id bigint, stage text, reason text = null) returns crm.leads
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -120,4 +125,5 @@ begin
 end
 $$;
 comment on function crm.set_lead_stage(bigint, text, text) is
-  'move a lead to another stage; the reason is kept in crm.lead_status_history. In its stage already: nothing happens. Unknown stage: an error names the known ones';
+  'move a lead to another stage; the reason is kept in crm.lead_status_history. In its stage already: nothing '
+  'happens. Unknown stage: an error names the known ones';

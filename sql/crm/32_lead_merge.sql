@@ -12,10 +12,11 @@ create table if not exists crm.lead_touches (
   filled text[] not null default '{}',
   details jsonb not null,
   foreign key (account_id, lead_id) references crm.leads (account_id, id) on delete cascade);
-comment on table crm.lead_touches is 'every time somebody came in through upsert_lead(), and all that came with him';
+comment on table crm.lead_touches is 'every call of upsert_lead() for a lead, with everything that came in';
 comment on column crm.lead_touches.merged is 'false: it made the lead';
 comment on column crm.lead_touches.matched_by is 'what the lead was recognised by';
-comment on column crm.lead_touches.also_matched is 'other leads that share an identity with this one: perhaps the same person, see crm.possible_duplicates';
+comment on column crm.lead_touches.also_matched is
+  'other leads that share an identity with this one: perhaps the same person, see crm.possible_duplicates';
 comment on column crm.lead_touches.filled is 'columns of the lead that were empty until then';
 comment on column crm.lead_touches.details is 'what was given to upsert_lead()';
 create index if not exists lead_touches_lead_idx on crm.lead_touches (lead_id, id);
@@ -30,7 +31,8 @@ create table if not exists crm.lead_identities (
   primary key (account_id, channel, value),
   foreign key (account_id, lead_id) references crm.leads (account_id, id) on delete cascade deferrable initially deferred);
 comment on table crm.lead_identities is
-  'what upsert_lead() recognises a lead by, beside its e-mail address and telephone number: handles, ids of other systems, and what its columns have no room for, a second number';
+  'what upsert_lead() recognises a lead by, beside its e-mail address and telephone number: handles, ids of other '
+  'systems, and what its columns have no room for, a second number';
 create index if not exists lead_identities_lead_idx on crm.lead_identities (lead_id);
 select crm.protect('crm.lead_identities');
 
@@ -56,7 +58,8 @@ language sql set search_path = pg_catalog, pg_temp as $$
   on conflict do nothing
 $$;
 comment on function crm.know_lead(crm.leads) is
-  'internal: a lead that was inserted as a row is recognised later; these columns are seldom filled, so an index for each would cost every lead';
+  'internal: a lead that was inserted as a row is recognised later; these columns are seldom filled, so an index for '
+  'each would cost every lead';
 
 create or replace function crm.know_lead() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -65,7 +68,8 @@ begin
   return null;
 end
 $$;
-comment on function crm.know_lead() is 'trigger: a lead is recognised by what it has now; as it came in, crm.record_stage() saw to it';
+comment on function crm.know_lead() is
+  'trigger: a lead is recognised by what it has now; as it came in, crm.record_stage() saw to it';
 
 create or replace trigger know_lead after update of whatsapp, instagram, messenger, telegram, meta_lead_id, external_id, client_reference, chatwoot_contact_id
   on crm.leads for each row execute function crm.know_lead();
@@ -91,8 +95,9 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
   order by 3 desc, min(s.rank), s.id desc
 $$;
 comment on function crm.same_leads(uuid, text[], text[], text) is
-  'internal: the leads that share an identity, best first: an id of another system, then e-mail, telephone, handles; the newest first. '
-  'is_same is false where only the telephone is the same and the e-mail addresses are not: that may be a family, or an office';
+  'internal: the leads that share an identity, best first: an id of another system, then e-mail, telephone, handles; '
+  'the newest first. is_same is false where only the telephone is the same and the e-mail addresses are not: that may '
+  'be a family, or an office';
 
 create or replace function crm.known_timezone(timezone text) returns text
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -159,13 +164,15 @@ begin
       exception when invalid_parameter_value then
         get stacked diagnostics problem = message_text, hint = pg_exception_hint;
       end;
-      raise exception using errcode = 'invalid_parameter_value', message = format('lead.%s: %s', f.key, problem), hint = hint;
+      raise exception using errcode = 'invalid_parameter_value', message = format('lead.%s: %s', f.key, problem),
+        hint = hint;
     end if;
   end loop;
 end
 $$;
 comment on function crm.read_lead(uuid, jsonb, boolean) is
-  'internal: the keys that are columns of crm.leads, and the rest; what cannot be read is an error, or one of the rest where strict is false';
+  'internal: the keys that are columns of crm.leads, and the rest; what cannot be read is an error, or one of the '
+  'rest where strict is false';
 
 create or replace function crm.add_lead(lead crm.leads) returns crm.leads
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -200,7 +207,8 @@ begin
   return filled;
 end
 $$;
-comment on function crm.fill_gaps(crm.leads, crm.leads) is 'internal: what is null in a lead is taken from another; returns which columns';
+comment on function crm.fill_gaps(crm.leads, crm.leads) is
+  'internal: what is null in a lead is taken from another; returns which columns';
 
 create or replace function crm.upsert_lead(lead jsonb, strict boolean = true) returns crm.leads
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -251,7 +259,8 @@ begin
     return known;
   end loop;
   if known.id is null then
-    raise exception using errcode = 'serialization_failure', message = 'others are changing this lead all the time', hint = 'Try again.';
+    raise exception using errcode = 'serialization_failure', message = 'this lead is being changed by other sessions',
+      hint = 'Try again.';
   end if;
 
   filled := crm.fill_gaps(known, incoming);
@@ -262,10 +271,12 @@ begin
 end
 $$;
 comment on function crm.upsert_lead(jsonb, boolean) is
-  'somebody came in: a new lead, or one more touch of the lead with the same e-mail, telephone number, handle or id of another system. A touch fills what was empty, overwrites nothing, '
-  'is kept in crm.lead_touches and sends lead.touched. The same telephone with another e-mail address is a new lead, and a question: see crm.possible_duplicates; a number such as 1111111111 is nobody''s. '
-  'Keys are the columns of crm.leads; others go into custom_attributes. '
-  'What cannot be read is an error that names the key; where strict is false it goes into custom_attributes as it came, so that a form loses nothing';
+  'somebody came in: a new lead, or one more touch of the lead with the same e-mail, telephone number, handle or id '
+  'of another system. A touch fills what was empty, overwrites nothing, is kept in crm.lead_touches and sends '
+  'lead.touched. The same telephone with another e-mail address is a new lead, and a question: see '
+  'crm.possible_duplicates; a number such as 1111111111 is nobody''s. Keys are the columns of crm.leads; others go '
+  'into custom_attributes. What cannot be read is an error that names the key; where strict is false it goes into '
+  'custom_attributes as it came, so that a form loses nothing';
 
 create or replace function crm.upsert_account(lead jsonb) returns uuid
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -290,13 +301,15 @@ begin
   return account;
 end
 $$;
-comment on function crm.upsert_account(jsonb) is 'internal: the account a lead is for, if the current user may write there';
+comment on function crm.upsert_account(jsonb) is
+  'internal: the account a lead is for, if the current user may write there';
 
 create or replace function crm.touched() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_relid <> 'crm.lead_touches'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
-    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.touched() is the trigger of crm.lead_touches';
+    raise exception using errcode = 'trigger_protocol_violated',
+      message = 'crm.touched() is the trigger of crm.lead_touches';
   end if;
   perform frontdesk.emit('lead.touched',
     (select to_jsonb(l) - 'score_breakdown' from crm.leads l where l.id = new.lead_id) || jsonb_build_object('touch', to_jsonb(new)),
@@ -304,14 +317,16 @@ begin
   return null;
 end
 $$;
-comment on function crm.touched() is 'trigger: lead.touched, whose data is the lead and, in "touch", what came in; members may not emit events themselves';
+comment on function crm.touched() is
+  'trigger: lead.touched, whose data is the lead and, in "touch", what came in; members may not emit events themselves';
 create or replace trigger touched after insert on crm.lead_touches for each row when (new.merged) execute function crm.touched();
 
 create or replace function crm.phones_of(lead crm.leads) returns text[]
 immutable language sql set search_path = pg_catalog, pg_temp as $$
   select coalesce(frontdesk.phone_spellings(lead.phone), '{}') || coalesce(frontdesk.phone_spellings(lead.whatsapp), '{}')
 $$;
-comment on function crm.phones_of(crm.leads) is 'internal: all spellings of the numbers of a lead; none of one that is nobody''s';
+comment on function crm.phones_of(crm.leads) is
+  'internal: all spellings of the numbers of a lead; none of one that is nobody''s';
 
 create or replace function crm.same_contact(lead crm.leads) returns bigint
 stable language sql set search_path = pg_catalog, pg_temp as $$
@@ -325,7 +340,8 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
   order by c.email = lead.email desc nulls last, c.phone = any (p.numbers) desc nulls last, c.id
   limit 1
 $$;
-comment on function crm.same_contact(crm.leads) is 'internal: the contact who shares a way to reach them with this lead; by e-mail first';
+comment on function crm.same_contact(crm.leads) is
+  'internal: the contact who shares a way to reach them with this lead; by e-mail first';
 
 create or replace function crm.own_phone(lead crm.leads, number text) returns text
 stable language sql set search_path = pg_catalog, pg_temp as $$
@@ -333,7 +349,9 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
     select from crm.contacts c
     where c.account_id = lead.account_id and (c.phone = any (frontdesk.phone_spellings(number)) or c.whatsapp = any (frontdesk.phone_spellings(number))))
 $$;
-comment on function crm.own_phone(crm.leads, text) is 'internal: this number, unless it is nobody''s or another contact''s: in the address book a number belongs to one contact';
+comment on function crm.own_phone(crm.leads, text) is
+  'internal: this number, unless it is nobody''s or another contact''s: in the address book a number belongs to one '
+  'contact';
 
 create or replace function crm.contact_of_lead(lead_id bigint) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -356,13 +374,16 @@ begin
     exit when contact is not null;
   end loop;
   if contact is null then
-    raise exception using errcode = 'serialization_failure', message = 'others are changing this contact all the time', hint = 'Try again.';
+    raise exception using errcode = 'serialization_failure',
+      message = 'this contact is being changed by other sessions', hint = 'Try again.';
   end if;
   update crm.leads x set contact_id = contact where x.id = l.id;
   return contact;
 end
 $$;
-comment on function crm.contact_of_lead(bigint) is 'the contact a lead belongs to: the one it has, else one with the same e-mail, telephone number or handle, else a new one';
+comment on function crm.contact_of_lead(bigint) is
+  'the contact a lead belongs to: the one it has, else one with the same e-mail, telephone number or handle, else a '
+  'new one';
 
 create or replace view crm.possible_duplicates with (security_invoker = true) as
 select t.account_id, t.lead_id, o.id as other_lead_id, l.name, o.name as other_name, l.email, o.email as other_email, l.phone, o.phone as other_phone,
@@ -374,4 +395,5 @@ join crm.leads o on o.id = m.id and o.account_id = t.account_id
 group by t.account_id, t.lead_id, l.id, o.id
 order by seen_at desc;
 comment on view crm.possible_duplicates is
-  'leads that share a telephone number or another identity and were not taken for one person: a family, an office, or the same person with two addresses. Which of them is for you to say';
+  'leads that share a telephone number or another identity and were not taken for one person: a family, an office, or '
+  'the same person with two addresses. Which of them is for you to say';

@@ -6,7 +6,8 @@ begin
   return lower(@schema:unaccent@.unaccent('@schema:unaccent@.unaccent'::regdictionary, value));
 end
 $$;
-comment on function crm.fold(text) is 'in lower case and without accents, for searching; immutable as long as nobody changes the rules of unaccent';
+comment on function crm.fold(text) is
+  'in lower case and without accents, for searching; immutable as long as nobody changes the rules of unaccent';
 
 create or replace function crm.lead_words(name text, email text, phone text, whatsapp text, company text, instagram text, messenger text, telegram text)
 returns text
@@ -16,7 +17,8 @@ begin
     concat_ws(' ', '', name, email, phone, nullif(whatsapp, phone), company, instagram, messenger, telegram)));
 end
 $$;
-comment on function crm.lead_words(text, text, text, text, text, text, text, text) is 'internal: what search_leads() looks for parts of words in';
+comment on function crm.lead_words(text, text, text, text, text, text, text, text) is
+  'internal: what search_leads() looks for parts of words in';
 
 create or replace function crm.lead_document(service text, message text, notes text, source text, campaign text, city text) returns tsvector
 immutable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -26,7 +28,8 @@ begin
     concat_ws(' ', service, left(message, 5000), left(notes, 5000), source, campaign, city))));
 end
 $$;
-comment on function crm.lead_document(text, text, text, text, text, text) is 'internal: what search_leads() looks for whole words in';
+comment on function crm.lead_document(text, text, text, text, text, text) is
+  'internal: what search_leads() looks for whole words in';
 
 -- One index for both: every index is a cost of every lead.
 create index if not exists leads_search_idx on crm.leads using gin (
@@ -43,13 +46,15 @@ begin
     select from pg_roles r, pg_class c
     where r.rolname = caller and c.oid = 'crm.accounts'::regclass and (r.rolsuper or r.rolbypassrls or pg_has_role(r.oid, c.relowner, 'usage')))
   then
-    raise exception using errcode = 'insufficient_privilege', message = 'you have no account', hint = 'No user is set: see crm.current_user_id().';
+    raise exception using errcode = 'insufficient_privilege', message = 'you have no account',
+      hint = 'No user is set: see crm.current_user_id().';
   end if;
   return crm.use_account(account);
 end
 $$;
 comment on function crm.authorize(uuid) is
-  'what security definer functions ask first, as row level security does not hold in them: crm.use_account(), and nothing for a role without a user that is under row level security';
+  'what security definer functions ask first, as row level security does not hold in them: crm.use_account(), and '
+  'nothing for a role without a user that is under row level security';
 
 create or replace function crm.rare_parts(term text) returns text[]
 stable language sql set search_path = pg_catalog, pg_temp as $$
@@ -68,7 +73,8 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
   from ranked where place = 1 or place <= 3 and not short and not whole and common is not true
 $$;
 comment on function crm.rare_parts(text) is
-  'internal: patterns of those parts of a term that not every tenth lead has in it, at least one; less than three characters are looked for at the beginning of words';
+  'internal: patterns of those parts of a term that not every tenth lead has in it, at least one; less than three '
+  'characters are looked for at the beginning of words';
 
 create or replace function crm.search_leads(term text, account uuid = null, max_rows int = 50)
 returns table (id bigint, name text, email text, phone text, company text, service text, source text, stage text, score numeric,
@@ -90,7 +96,8 @@ declare
   lexemes text;
 begin
   if folded is null then
-    raise exception using errcode = 'invalid_parameter_value', message = 'the term to look for is empty', hint = 'Give at least one character.';
+    raise exception using errcode = 'invalid_parameter_value', message = 'the term to look for is empty',
+      hint = 'Give at least one character.';
   end if;
   if address is not null then
     return query
@@ -131,8 +138,10 @@ begin
 end
 $$;
 comment on function crm.search_leads(text, uuid, int) is
-  'leads of an account with these words in them, best first: parts of names, addresses, numbers, companies and handles, whole words of what they want and wrote. '
-  'Case and accents do not matter; where nothing is found, misspelt names are. Security definer, for row level security would keep the indexes from being used: it asks crm.authorize() itself';
+  'leads of an account with these words in them, best first: parts of names, addresses, numbers, companies and '
+  'handles, whole words of what they want and wrote. Case and accents do not matter; where nothing is found, misspelt '
+  'names are. Security definer, for row level security would keep the indexes from being used: it asks '
+  'crm.authorize() itself';
 
 create or replace function crm.lead_stats("from" timestamptz = null, "to" timestamptz = null, account uuid = null)
 returns table (total bigint, open bigint, won bigint, lost bigint, conversion_rate numeric, average_score numeric, with_email bigint,
@@ -156,7 +165,8 @@ begin
 end
 $$;
 comment on function crm.lead_stats(timestamptz, timestamptz, uuid) is
-  'what became of the leads that came in from "from" (30 days ago) until before "to" (now): counts, conversion_rate in percent, average score, how long the median sale took';
+  'what became of the leads that came in from "from" (30 days ago) until before "to" (now): counts, conversion_rate '
+  'in percent, average score, how long the median sale took';
 
 create or replace view crm.leads_high_priority with (security_invoker = true) as
 select l.id, l.account_id, l.name, l.email, l.phone, l.company, l.service, l.source, l.stage, l.score, l.score_tier, l.agent_id, l.created_at,
@@ -167,7 +177,8 @@ join crm.accounts a on a.id = l.account_id
 where s.kind = 'open'
   and l.score >= case when jsonb_typeof(a.settings->'high_priority_score') = 'number' then (a.settings->>'high_priority_score')::numeric else 60 end
 order by l.score desc, l.created_at;
-comment on view crm.leads_high_priority is 'open leads with a score of at least 60, or what the account''s setting high_priority_score says; the best first';
+comment on view crm.leads_high_priority is
+  'open leads with a score of at least 60, or what the account''s setting high_priority_score says; the best first';
 
 create or replace view crm.leads_untouched with (security_invoker = true) as
 select l.id, l.account_id, l.name, l.email, l.phone, l.company, l.service, l.source, l.stage, l.score, l.score_tier, l.agent_id, l.created_at,
@@ -175,7 +186,8 @@ select l.id, l.account_id, l.name, l.email, l.phone, l.company, l.service, l.sou
 from crm.leads l
 where l.stage = (select s.name from crm.lead_stages s where s.account_id = l.account_id and s.kind = 'open' order by s.position limit 1)
 order by l.created_at;
-comment on view crm.leads_untouched is 'leads still in the first stage: nobody has answered them; the one that has waited longest first';
+comment on view crm.leads_untouched is
+  'leads still in the first stage: nobody has answered them; the one that has waited longest first';
 
 create or replace view crm.pipeline with (security_invoker = true) as
 select s.account_id, s.position, s.name as stage, s.label, s.kind, s.probability, count(l.id) as leads,
@@ -185,4 +197,6 @@ from crm.lead_stages s
 left join crm.leads l on l.account_id = s.account_id and l.stage = s.name
 group by s.account_id, s.name
 order by s.account_id, s.position;
-comment on view crm.pipeline is 'the stages of an account, and what is in each: number, budgets, budgets times probability, how long the longest waits';
+comment on view crm.pipeline is
+  'the stages of an account, and what is in each: number, budgets, budgets times probability, how long the longest '
+  'waits';

@@ -12,7 +12,8 @@ create table if not exists crm.lead_score_history (
   changed_at timestamptz not null default clock_timestamp(),
   primary key (lead_id, id),
   foreign key (account_id, lead_id) references crm.leads (account_id, id) on delete cascade);
-comment on table crm.lead_score_history is 'how scores of leads moved; the first score is the old one of a lead''s first row';
+comment on table crm.lead_score_history is
+  'how scores of leads moved; the first score is the old one of a lead''s first row';
 comment on column crm.lead_score_history.breakdown is 'the points of each rule that make up the new score';
 select crm.protect_history('crm.lead_score_history');
 
@@ -21,13 +22,15 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
   select to_jsonb(lead) - '{score,score_tier,score_breakdown}'::text[]
 $$;
 comment on function crm.lead_facts(crm.leads) is
-  'what score models see of a lead: its columns (budget, message, touches, created_at ...), and custom attributes as custom_attributes.name';
+  'what score models see of a lead: its columns (budget, message, touches, created_at ...), and custom attributes as '
+  'custom_attributes.name';
 
 create or replace function crm.lead_score_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_relid <> 'crm.leads'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
-    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.lead_score_changed() is the trigger of crm.leads';
+    raise exception using errcode = 'trigger_protocol_violated',
+      message = 'crm.lead_score_changed() is the trigger of crm.leads';
   end if;
   insert into crm.lead_score_history (account_id, lead_id, old_score, new_score, old_tier, new_tier, breakdown)
   values (new.account_id, new.id, old.score, new.score, old.score_tier, new.score_tier, new.score_breakdown);
@@ -39,7 +42,8 @@ begin
   return null;
 end
 $$;
-comment on function crm.lead_score_changed() is 'trigger: history of scores, which members may not write; lead.score_changed when the tier is another';
+comment on function crm.lead_score_changed() is
+  'trigger: history of scores, which members may not write; lead.score_changed when the tier is another';
 
 -- Its name comes after those of all triggers that change the row.
 select frontdesk.keep_scores('crm.leads', 'default', 'account_id');
@@ -58,7 +62,8 @@ begin
 end
 $$;
 comment on function crm.score_lead(bigint) is
-  'score a lead now and return its score. Whatever is written to a lead scores it anyway; this is for what changes by itself, such as its age';
+  'score a lead now and return its score. Whatever is written to a lead scores it anyway; this is for what changes by '
+  'itself, such as its age';
 
 create or replace function crm.explain_own_score(lead_id bigint, model text) returns table (rule text, points numeric, reason text)
 stable language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -69,7 +74,8 @@ begin
   where l.id = lead_id and l.account_id in (select crm.my_accounts());
 end
 $$;
-comment on function crm.explain_own_score(bigint, text) is 'internal: explain_lead_score() for the members of the account';
+comment on function crm.explain_own_score(bigint, text) is
+  'internal: explain_lead_score() for the members of the account';
 
 create or replace function crm.explain_lead_score(lead_id bigint, model text = 'default') returns table (rule text, points numeric, reason text)
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -84,7 +90,8 @@ begin
   end if;
 end
 $$;
-comment on function crm.explain_lead_score(bigint, text) is 'why a lead has the score it has: what each rule gave and why; or what another model says of it';
+comment on function crm.explain_lead_score(bigint, text) is
+  'why a lead has the score it has: what each rule gave and why; or what another model says of it';
 
 create or replace function crm.rescore_after(last_id bigint, only_accounts uuid[] = null, batch int = 100000, out next_id bigint, out changed bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -108,7 +115,8 @@ begin
 end
 $$;
 comment on function crm.rescore_after(bigint, uuid[], int) is
-  'internal: score the next batch of leads after this id where that makes a difference; next_id: the last one looked at, null when there was none';
+  'internal: score the next batch of leads after this id where that makes a difference; next_id: the last one looked '
+  'at, null when there was none';
 
 create or replace function crm.rescore(model text = null) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -136,7 +144,8 @@ begin
 end
 $$;
 comment on function crm.rescore(text) is
-  'score all leads anew, or those whose score has this model in it; returns how many changed. The others are not written. After a change of a model this happens by itself, in the background';
+  'recompute the score of all leads, or of those whose score uses this model; returns how many changed. The others '
+  'are not written. After a change of a model this happens by itself, in the background';
 
 do $$
 begin
@@ -178,7 +187,7 @@ begin
   end if;
   if coalesce(cardinality(positive), 0) = 0 or coalesce(cardinality(negative), 0) = 0 or positive && negative or from_stage = any (positive || negative) then
     raise exception using errcode = 'invalid_parameter_value',
-      message = 'positive and negative are stages of different outcomes, which from_stage is none of',
+      message = 'positive and negative must be stages of different outcomes, and from_stage must be neither',
       hint = 'As in crm.train_score_model(''chance'', ''contacted'', positive => ''{won,repeat}'', negative => ''{lost}'').';
   end if;
   select frontdesk.fit_score_model(name, array_agg(c.facts order by c.id), array_agg(c.won order by c.id)) into learned
@@ -201,6 +210,7 @@ begin
 end
 $$;
 comment on function crm.train_score_model(text, text, text[], text[], uuid, int) is
-  'learn a score model from the account''s own history: which leads that left from_stage are now in a positive stage, which in a negative one. '
-  'Logistic regression; the score is 100 times the probability. Stored as a model of this account; returns rows, AUC and calibration by cross-validation, also kept in its report. '
-  'At least 30 leads of each outcome; of more than most the latest. Needs execute on frontdesk.set_score_model()';
+  'learn a score model from the account''s own history: which leads that left from_stage are now in a positive stage, '
+  'which in a negative one. Logistic regression; the score is 100 times the probability. Stored as a model of this '
+  'account; returns rows, AUC and calibration by cross-validation, also kept in its report. At least 30 leads of each '
+  'outcome; of more than most the latest. Needs execute on frontdesk.set_score_model()';

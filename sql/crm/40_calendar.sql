@@ -4,7 +4,8 @@ create or replace function crm.visible(account uuid) returns boolean
 stable language sql set search_path = pg_catalog, pg_temp as $$
   select crm.current_user_id() is null or account in (select crm.my_accounts())
 $$;
-comment on function crm.visible(uuid) is 'whether rows of this account are there for the current user; without a user the rights of the database role decide';
+comment on function crm.visible(uuid) is
+  'whether rows of this account are there for the current user; without a user the rights of the database role decide';
 
 create or replace function crm.protect_from_writing(source regclass, account_column name = 'account_id') returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -17,7 +18,8 @@ begin
 end
 $$;
 comment on function crm.protect_from_writing(regclass, name) is
-  'as protect(), for a table that members only read: histories, and with account_column null vocabularies, which all accounts share';
+  'as protect(), for a table that members only read: histories, and with account_column null vocabularies, which all '
+  'accounts share';
 
 create table if not exists crm.appointment_settings (
   account_id uuid primary key references crm.accounts on delete cascade,
@@ -25,7 +27,8 @@ create table if not exists crm.appointment_settings (
   minimum_notice interval not null default '0' check (minimum_notice between '0' and '1 year'),
   booking_horizon interval not null default '2 years' check (booking_horizon between '1 day' and '20 years'));
 comment on table crm.appointment_settings is 'one row for an account: its rules of booking';
-comment on column crm.appointment_settings.no_show_penalty is 'how long a client who did not come cannot book; 0: not at all';
+comment on column crm.appointment_settings.no_show_penalty is
+  'how long a client who did not come cannot book; 0: not at all';
 comment on column crm.appointment_settings.minimum_notice is 'how long before its start an appointment must be booked';
 comment on column crm.appointment_settings.booking_horizon is 'how far ahead one may book';
 select crm.protect('crm.appointment_settings');
@@ -48,7 +51,8 @@ create table if not exists crm.services (
   unique (account_id, id),
   constraint services_duration_check check (duration between '1 minute' and '31 days'));
 comment on table crm.services is 'what clients book';
-comment on column crm.services.buffer_before is 'the resource is taken so long before the start; it may be outside business hours';
+comment on column crm.services.buffer_before is
+  'the resource is taken so long before the start; it may be outside business hours';
 comment on column crm.services.minimum_notice is 'null: that of the account';
 comment on column crm.services.meeting_link is 'of appointments that have none of their own';
 select crm.protect('crm.services');
@@ -94,7 +98,8 @@ create table if not exists crm.business_hours (
   constraint business_hours_order check (opens < closes),
   constraint business_hours_resource_fkey foreign key (account_id, resource_id) references crm.resources (account_id, id) on delete cascade);
 comment on table crm.business_hours is 'the hours of a week; a resource with rows of its own has only those';
-comment on column crm.business_hours.resource_id is 'null: of all resources of the account that have no rows of their own';
+comment on column crm.business_hours.resource_id is
+  'null: of all resources of the account that have no rows of their own';
 comment on column crm.business_hours.weekday is '1 Monday to 7 Sunday';
 comment on column crm.business_hours.closes is 'up to 24:00; hours past midnight are a row of the next day';
 create index if not exists business_hours_account_idx on crm.business_hours (account_id, weekday);
@@ -113,8 +118,10 @@ create table if not exists crm.calendar_exceptions (
   constraint calendar_exceptions_days check (last_day between first_day and first_day + 3660),
   constraint calendar_exceptions_hours check ((opens is null) = (closes is null) and opens < closes),
   constraint calendar_exceptions_resource_fkey foreign key (account_id, resource_id) references crm.resources (account_id, id) on delete cascade);
-comment on table crm.calendar_exceptions is 'holidays, and days with other hours: on these days the rows here are in place of the business hours';
-comment on column crm.calendar_exceptions.resource_id is 'null: of all resources that have no exception of their own on that day';
+comment on table crm.calendar_exceptions is
+  'holidays, and days with other hours: on these days the rows here are in place of the business hours';
+comment on column crm.calendar_exceptions.resource_id is
+  'null: of all resources that have no exception of their own on that day';
 comment on column crm.calendar_exceptions.opens is 'null: closed';
 create index if not exists calendar_exceptions_days_idx on crm.calendar_exceptions (account_id, last_day);
 select crm.protect('crm.calendar_exceptions');
@@ -123,7 +130,8 @@ create or replace function crm.check_link(link text) returns text
 immutable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if link !~* '^(https?://|tel:|sips?:|mailto:)[^[:space:][:cntrl:]<>"]+$' or length(link) > 2000 then
-    raise exception using errcode = 'invalid_parameter_value', message = format('"%s" is no link', left(link, 100)),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('"%s" is not a valid URL', left(link, 100)),
       hint = 'It begins with https://, tel:, sip: or mailto:, and has no spaces.';
   end if;
   return link;
@@ -138,7 +146,7 @@ begin
   return new;
 end
 $$;
-comment on function crm.check_service() is 'trigger: the link of a service is one';
+comment on function crm.check_service() is 'trigger: checks that the link of a service is a valid URL';
 
 create or replace function crm.check_resource() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -149,7 +157,7 @@ begin
   return new;
 end
 $$;
-comment on function crm.check_resource() is 'trigger: the zone of a resource is one';
+comment on function crm.check_resource() is 'trigger: checks that the time zone of a resource exists';
 
 create or replace trigger check_service before insert or update of meeting_link on crm.services
   for each row execute function crm.check_service();
@@ -195,7 +203,8 @@ begin
 end
 $$;
 comment on function crm.open_hours(bigint[], timestamptz, timestamptz) is
-  'when these resources are there between two moments (and up to a day around): business hours in the zone of each, less holidays, right when clocks change. A resource that is never there has no row';
+  'when these resources are there between two moments (and up to a day around): business hours in the zone of each, '
+  'less holidays, right when clocks change. A resource that is never there has no row';
 
 create or replace function crm.seed_calendar(account uuid) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
@@ -204,13 +213,15 @@ language sql set search_path = pg_catalog, pg_temp as $$
   insert into crm.resources (account_id, name, kind) values (account, 'Front desk', 'other') on conflict do nothing;
   insert into crm.business_hours (account_id, weekday, opens, closes) select account, d, '09:00', '18:00' from generate_series(1, 5) d;
 $$;
-comment on function crm.seed_calendar(uuid) is 'internal: what every account begins with: one service of an hour, one resource, Monday to Friday from 9 to 18';
+comment on function crm.seed_calendar(uuid) is
+  'internal: what every account begins with: one service of an hour, one resource, Monday to Friday from 9 to 18';
 
 create or replace function crm.calendar_account_added() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_relid <> 'crm.accounts'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
-    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.calendar_account_added() is the trigger of crm.accounts';
+    raise exception using errcode = 'trigger_protocol_violated',
+      message = 'crm.calendar_account_added() is the trigger of crm.accounts';
   end if;
   perform crm.seed_calendar(new.id);
   return null;

@@ -11,7 +11,7 @@ comment on column crm.appointment_statuses.live is 'it takes up its resource, an
 comment on column crm.appointment_statuses.initial is 'it may be inserted like this';
 insert into crm.appointment_statuses values
   ('scheduled', true, true, 10, 'booked'),
-  ('confirmed', true, true, 20, 'the client said that he comes'),
+  ('confirmed', true, true, 20, 'the client confirmed the appointment'),
   ('rescheduled', true, false, 30, 'moved to another time'),
   ('postponed', false, false, 40, 'put off, with no new time yet'),
   ('cancelled', false, true, 50, 'called off'),
@@ -141,7 +141,7 @@ create table if not exists crm.penalties (
   constraint penalties_contact_fkey foreign key (account_id, contact_id) references crm.contacts (account_id, id) on delete cascade,
   constraint penalties_appointment_fkey foreign key (account_id, appointment_id)
     references crm.appointments (account_id, id) on delete set null (appointment_id));
-comment on table crm.penalties is 'who may not book until when, because he did not come';
+comment on table crm.penalties is 'clients who may not book for a while because they did not come';
 create index if not exists penalties_contact_idx on crm.penalties (contact_id, ends_at) where lifted_at is null;
 create index if not exists penalties_appointment_idx on crm.penalties (appointment_id);
 select crm.protect('crm.penalties');
@@ -150,15 +150,17 @@ create or replace function crm.check_text(what text, value text, longest int, si
 immutable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if length(value) > longest then
-    raise exception using errcode = 'string_data_right_truncation', message = format('%s has %s characters', what, length(value)),
-      hint = format('At most %s; longer texts belong into a document.', longest);
+    raise exception using errcode = 'string_data_right_truncation',
+      message = format('%s has %s characters', what, length(value)),
+      hint = format('At most %s; longer texts belong in a document.', longest);
   elsif value ~ (case when single_line then '[[:cntrl:]]' else E'[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]' end) then
     raise exception using errcode = 'invalid_parameter_value', message = format('%s has control characters', what),
-      hint = case when single_line then 'It is one line of text.' else 'Of these only tabs and line ends are taken.' end;
+      hint = case when single_line then 'It is one line of text.' else 'Only tabs and line ends are allowed.' end;
   end if;
 end
 $$;
-comment on function crm.check_text(text, text, int, boolean) is 'internal: raises when a text is too long or has control characters';
+comment on function crm.check_text(text, text, int, boolean) is
+  'internal: raises when a text is too long or has control characters';
 
 create or replace function crm.check_transition(old_status text, new_status text) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -166,11 +168,13 @@ declare
   allowed text;
 begin
   if not exists (select from crm.appointment_statuses s where s.name = new_status) then
-    raise exception using errcode = 'invalid_parameter_value', message = format('there is no appointment status "%s"', left(new_status, 100)),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('there is no appointment status "%s"', left(new_status, 100)),
       hint = (select format('One of %s.', string_agg(s.name, ', ' order by s.position)) from crm.appointment_statuses s);
   elsif old_status is null then
     if not exists (select from crm.appointment_statuses s where s.name = new_status and s.initial) then
-      raise exception using errcode = 'object_not_in_prerequisite_state', message = format('an appointment cannot begin as %s', new_status),
+      raise exception using errcode = 'object_not_in_prerequisite_state',
+        message = format('an appointment cannot begin as %s', new_status),
         hint = (select format('It begins as %s.', string_agg(s.name, ', ' order by s.position)) from crm.appointment_statuses s where s.initial);
     end if;
   elsif not exists (select from crm.appointment_transitions t where t.from_status = old_status and t.to_status = new_status) then
@@ -183,4 +187,5 @@ begin
   end if;
 end
 $$;
-comment on function crm.check_transition(text, text) is 'internal: raises unless crm.appointment_transitions allows this change of status; the error names what it allows';
+comment on function crm.check_transition(text, text) is
+  'internal: raises unless crm.appointment_transitions allows this change of status; the error names what it allows';

@@ -7,7 +7,8 @@ declare
 begin
   select s.* into found_one from crm.services s where s.id = service.id and crm.visible(s.account_id);
   if found_one.id is null then
-    raise exception using errcode = 'no_data_found', message = format('there is no service %s', coalesce(service.id::text, '(null)')),
+    raise exception using errcode = 'no_data_found',
+      message = format('there is no service %s', coalesce(service.id::text, '(null)')),
       hint = 'They are in crm.services.';
   end if;
   return found_one;
@@ -27,15 +28,18 @@ declare
 begin
   if ids = '{}' and resource is not null and exists (
     select from crm.resources r where r.id = resource and r.account_id = (service).account_id) then
-    raise exception using errcode = 'invalid_parameter_value', message = format('resource %s does not give the service "%s"', resource, (service).name),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('resource %s does not offer the service "%s"', resource, (service).name),
       hint = 'It is not active, or the service has other resources in crm.service_resources.';
   elsif ids = '{}' and resource is not null then
-    raise exception using errcode = 'no_data_found', message = format('there is no resource %s', resource), hint = 'They are in crm.resources.';
+    raise exception using errcode = 'no_data_found', message = format('there is no resource %s', resource),
+      hint = 'They are in crm.resources.';
   end if;
   return ids;
 end
 $$;
-comment on function crm.resources_of(crm.services, bigint) is 'internal: the active resources that give a service, or the one that is asked for, or an error';
+comment on function crm.resources_of(crm.services, bigint) is
+  'internal: the active resources that give a service, or the one that is asked for, or an error';
 
 create or replace function crm.slot_starts(
   resources bigint[], duration interval, buffer_before interval, buffer_after interval,
@@ -132,14 +136,16 @@ begin
   perform frontdesk.check_timezone(zone);
   perform frontdesk.check_locale(language);
   if step not between '1 minute' and '1 day' or step is null then
-    raise exception using errcode = 'invalid_parameter_value', message = format('step %s is out of range', step), hint = '1 minute to 1 day.';
+    raise exception using errcode = 'invalid_parameter_value', message = format('step %s is out of range', step),
+      hint = '1 minute to 1 day.';
   end if;
   perform crm.check_duration(length_of);
   "from" := coalesce("from", frontdesk.now());
   "to" := coalesce("to", "from" + interval '7 days');
   if not isfinite("from") or not isfinite("to") or "to" < "from" or "to" - "from" > interval '366 days' then
-    raise exception using errcode = 'invalid_parameter_value', message = format('there are no slots from %s to %s', "from", "to"),
-      hint = 'From is before to, and at most 366 days.';
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('there are no slots from %s to %s', "from", "to"),
+      hint = '"from" must be before "to", by at most 366 days.';
   end if;
   earliest := greatest("from", frontdesk.now() + coalesce(asked.minimum_notice, settings.minimum_notice, '0'));
   latest := least("to", frontdesk.now() + coalesce(settings.booking_horizon, '2 years') + length_of);
@@ -156,7 +162,8 @@ begin
 end
 $$;
 comment on function crm.available_slots(bigint, timestamptz, timestamptz, text, bigint, interval, interval, text, bigint) is
-  'as free_slots(), one row for a slot and resource: its range, and the same as starts_at and ends_at; the start on the clocks of timezone, and with a locale in words of that language. ignoring: an appointment that is to be moved';
+  'as free_slots(), one row for a slot and resource: its range, and the same as starts_at and ends_at; the start on '
+  'the clocks of timezone, and with a locale in words of that language. ignoring: an appointment that is to be moved';
 
 create or replace function crm.free_slots(
   service bigint, "from" timestamptz = null, "to" timestamptz = null, timezone text = null, resource bigint = null,
@@ -165,15 +172,17 @@ stable language sql rows 100 set search_path = pg_catalog, pg_temp as $$
   select distinct s.slot from crm.available_slots(service, "from", "to", timezone, resource, step) s order by 1
 $$;
 comment on function crm.free_slots(bigint, timestamptz, timestamptz, text, bigint, interval) is
-  'when a service can be had between two moments (default: the coming week), by this resource or by any: within business hours, with its buffers, counted in steps from each opening, '
-  'or from midnight where it is open day and night. available_slots() has start and end as columns. '
-  'timezone: of the client, checked here, used by available_slots() for local times. At most 366 days';
+  'when a service can be had between two moments (default: the coming week), by this resource or by any: within '
+  'business hours, with its buffers, counted in steps from each opening, or from midnight where it is open day and '
+  'night. available_slots() has start and end as columns. timezone: of the client, checked here, used by '
+  'available_slots() for local times. At most 366 days';
 
 create or replace function crm.check_duration(duration interval) returns void
 immutable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if duration not between '1 minute' and '31 days' then
-    raise exception using errcode = 'invalid_parameter_value', message = format('an appointment cannot last %s', duration),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('an appointment cannot last %s', duration),
       hint = '1 minute to 31 days.';
   end if;
 end
@@ -186,7 +195,8 @@ stable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
     || to_char(make_interval(secs => abs(o.shift)), 'HH24:MI')
   from (select extract(epoch from (moment at time zone timezone) - (moment at time zone 'UTC'))::float8) o (shift)
 $$;
-comment on function crm.local_time(timestamptz, text) is 'a moment on the clocks of a time zone as in ISO 8601, with its distance from UTC';
+comment on function crm.local_time(timestamptz, text) is
+  'a moment on the clocks of a time zone as in ISO 8601, with its distance from UTC';
 
 create or replace function crm.next_slots(
   resources bigint[], duration interval, buffer_before interval, buffer_after interval, after timestamptz, timezone text, ignoring bigint = null) returns text

@@ -6,10 +6,12 @@ begin
   raise exception using errcode = 'exclusion_violation',
     message = format('%s is taken at %s', (select r.name from crm.resources r where r.id = a.resource_id), crm.local_time(a.starts_at, a.timezone)),
     detail = crm.next_slots(array[a.resource_id], a.ends_at - a.starts_at, a.buffer_before, a.buffer_after, a.starts_at, a.timezone, a.id),
-    hint = 'Ask crm.free_slots() for others.', constraint = 'appointments_no_overlap', schema = 'crm', table = 'appointments';
+    hint = 'Ask crm.free_slots() for others.', constraint = 'appointments_no_overlap',
+    schema = 'crm', table = 'appointments';
 end
 $$;
-comment on function crm.raise_taken(crm.appointments) is 'internal: the error of who came second, with the next free slots';
+comment on function crm.raise_taken(crm.appointments) is
+  'internal: the error of who came second, with the next free slots';
 
 create or replace function crm.check_penalty(contact bigint) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -18,7 +20,8 @@ declare
     where p.contact_id = contact and p.lifted_at is null and p.ends_at > frontdesk.now());
 begin
   if until is not null then
-    raise exception using errcode = 'object_not_in_prerequisite_state', message = format('contact %s cannot book until %s', contact, until),
+    raise exception using errcode = 'object_not_in_prerequisite_state',
+      message = format('contact %s cannot book until %s', contact, until),
       detail = 'An appointment was missed.', hint = 'crm.lift_penalty() lifts it; see crm.active_penalties.';
   end if;
 end
@@ -35,13 +38,16 @@ declare
   hours tstzmultirange;
 begin
   if not isfinite(a.starts_at) or not isfinite(a.ends_at) then
-    raise exception using errcode = 'invalid_parameter_value', message = 'an appointment needs a time', hint = 'Infinity is none.';
+    raise exception using errcode = 'invalid_parameter_value', message = 'an appointment needs a time',
+      hint = 'It must be finite.';
   elsif a.ends_at <= a.starts_at then
-    raise exception using errcode = 'invalid_parameter_value', message = format('the appointment ends at %s, not after its start', a.ends_at),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('the appointment ends at %s, not after its start', a.ends_at),
       detail = format('It starts at %s.', a.starts_at);
   elsif a.starts_at < this_moment then
     raise exception using errcode = 'invalid_parameter_value', message = format('%s is in the past', a.starts_at),
-      detail = format('It is %s.', date_trunc('second', this_moment)), hint = 'Choose a time to come: crm.free_slots().';
+      detail = format('It is %s.', date_trunc('second', this_moment)),
+      hint = 'Choose a time in the future: crm.free_slots().';
   end if;
   perform crm.check_duration(a.ends_at - a.starts_at);
   select s.* into service from crm.services s where s.id = a.service_id;
@@ -49,23 +55,25 @@ begin
   notice := coalesce(service.minimum_notice, settings.minimum_notice, '0');
   if a.starts_at > this_moment + coalesce(settings.booking_horizon, '2 years') then
     raise exception using errcode = 'invalid_parameter_value', message = format('%s is too far ahead', a.starts_at),
-      hint = format('One can book %s ahead: booking_horizon in crm.appointment_settings.', coalesce(settings.booking_horizon, '2 years'));
+      hint = format('Bookings are possible up to %s ahead: booking_horizon in crm.appointment_settings.', coalesce(settings.booking_horizon, '2 years'));
   elsif not a.outside_hours and a.starts_at < this_moment + notice then
     raise exception using errcode = 'invalid_parameter_value', message = format('%s is too soon', a.starts_at),
-      hint = format('It must be booked %s before.', notice);
+      hint = format('It must be booked %s ahead.', notice);
   elsif not a.outside_hours then
     select h.hours into hours from crm.open_hours(array[a.resource_id], a.starts_at, a.ends_at) h;
     if not coalesce(hours @> tstzrange(a.starts_at, a.ends_at), false) then
       raise exception using errcode = 'check_violation',
         message = format('%s is not there at %s', (select r.name from crm.resources r where r.id = a.resource_id), crm.local_time(a.starts_at, a.timezone)),
         detail = crm.next_slots(array[a.resource_id], a.ends_at - a.starts_at, a.buffer_before, a.buffer_after, a.starts_at, a.timezone, a.id),
-        hint = 'See crm.business_hours and crm.calendar_exceptions; outside_hours => true books all the same.',
+        hint = 'See crm.business_hours and crm.calendar_exceptions; outside_hours => true books anyway.',
         constraint = 'appointments_business_hours', schema = 'crm', table = 'appointments';
     end if;
   end if;
 end
 $$;
-comment on function crm.check_time(crm.appointments) is 'internal: raises unless an appointment may be at its time: not in the past, not too soon, not too far, and within business hours';
+comment on function crm.check_time(crm.appointments) is
+  'internal: raises unless an appointment may be at its time: not in the past, not too soon, not too far, and within '
+  'business hours';
 
 create or replace function crm.take_seat(a crm.appointments) returns int
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -93,7 +101,9 @@ begin
   return seat;
 end
 $$;
-comment on function crm.take_seat(crm.appointments) is 'internal: a free seat of the resource, which stays free until this transaction ends; or the error of who came second';
+comment on function crm.take_seat(crm.appointments) is
+  'internal: a free seat of the resource, which stays free until this transaction ends; or the error of who came '
+  'second';
 
 create or replace function crm.appointment_defaults(a crm.appointments) returns crm.appointments
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -104,17 +114,21 @@ declare
 begin
   select s.* into service from crm.services s where s.id = a.service_id and s.account_id = a.account_id;
   if service.id is null then
-    raise exception using errcode = 'no_data_found', message = format('there is no service %s', coalesce(a.service_id::text, '(null)')),
+    raise exception using errcode = 'no_data_found',
+      message = format('there is no service %s', coalesce(a.service_id::text, '(null)')),
       hint = 'They are in crm.services.';
   elsif not service.active then
-    raise exception using errcode = 'object_not_in_prerequisite_state', message = format('the service "%s" is not active', service.name);
+    raise exception using errcode = 'object_not_in_prerequisite_state',
+      message = format('the service "%s" is not active', service.name);
   elsif not exists (select from crm.resources r where r.id = a.resource_id and r.account_id = a.account_id) then
-    raise exception using errcode = 'no_data_found', message = format('there is no resource %s', coalesce(a.resource_id::text, '(null)')),
+    raise exception using errcode = 'no_data_found',
+      message = format('there is no resource %s', coalesce(a.resource_id::text, '(null)')),
       hint = 'They are in crm.resources.';
   end if;
   select c.* into contact from crm.contacts c where c.id = a.contact_id and c.account_id = a.account_id;
   if contact.id is null then
-    raise exception using errcode = 'no_data_found', message = format('there is no contact %s', coalesce(a.contact_id::text, '(null)'));
+    raise exception using errcode = 'no_data_found',
+      message = format('there is no contact %s', coalesce(a.contact_id::text, '(null)'));
   end if;
   select c.* into account from crm.accounts c where c.id = a.account_id;
   a.ends_at := coalesce(a.ends_at, a.starts_at + service.duration);
@@ -139,7 +153,8 @@ begin
   return a;
 end
 $$;
-comment on function crm.appointment_defaults(crm.appointments) is 'internal: a new appointment with what is not said of it taken from its service, contact and account';
+comment on function crm.appointment_defaults(crm.appointments) is
+  'internal: a new appointment with what was not given taken from its service, contact and account';
 
 create or replace function crm.appointment_rules() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -155,12 +170,14 @@ begin
   perform crm.check_text('the reason', new.status_reason, 2000);
   perform crm.check_text('custom_attributes', new.custom_attributes::text, 100000);
   if jsonb_typeof(new.custom_attributes) <> 'object' then
-    raise exception using errcode = 'invalid_parameter_value', message = format('custom_attributes is of type %s', jsonb_typeof(new.custom_attributes)),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('custom_attributes is of type %s', jsonb_typeof(new.custom_attributes)),
       hint = 'It is a JSON object: {"floor": 3}.';
   end if;
   if tg_op = 'INSERT' then
     if new.starts_at is null then
-      raise exception using errcode = 'null_value_not_allowed', message = 'an appointment needs a start', hint = 'Give starts_at.';
+      raise exception using errcode = 'null_value_not_allowed', message = 'an appointment needs a start',
+        hint = 'Give starts_at.';
     end if;
     new := crm.appointment_defaults(new);
     perform crm.check_transition(null, new.status);
@@ -168,7 +185,8 @@ begin
     new.status_changed_by := coalesce(new.status_changed_by, new.created_by);
   else
     if new.account_id <> old.account_id or new.id <> old.id then
-      raise exception using errcode = 'object_not_in_prerequisite_state', message = 'an appointment stays with its account and its id';
+      raise exception using errcode = 'object_not_in_prerequisite_state',
+        message = 'an appointment stays with its account and its id';
     end if;
     moved := new.starts_at is distinct from old.starts_at;
     if moved and new.ends_at is not distinct from old.ends_at then
@@ -180,11 +198,12 @@ begin
     if moved or new.status <> old.status then
       perform crm.check_transition(old.status, new.status);
       if new.status = 'rescheduled' and not moved and old.live then
-        raise exception using errcode = 'invalid_parameter_value', message = format('the appointment is at %s already', new.starts_at),
+        raise exception using errcode = 'invalid_parameter_value',
+          message = format('the appointment is at %s already', new.starts_at),
           hint = 'Give another time.';
       elsif new.status in ('completed', 'no_show') and frontdesk.now() < new.starts_at then
         raise exception using errcode = 'object_not_in_prerequisite_state',
-          message = format('the appointment begins at %s; whether the client comes is not known', new.starts_at);
+          message = format('the appointment begins at %s; attendance is recorded after that', new.starts_at);
       end if;
       -- The verbs set all three; who changes the row himself need not.
       if new.status_changed_at = old.status_changed_at then
@@ -223,5 +242,7 @@ begin
   return new;
 end
 $$;
-comment on function crm.appointment_rules() is 'trigger: status by the table of transitions, time to come and within hours, no overlap, what is not said taken from service, contact and account';
+comment on function crm.appointment_rules() is
+  'trigger: status by the table of transitions, time to come and within hours, no overlap, what was not given taken '
+  'from service, contact and account';
 create or replace trigger appointment_rules before insert or update on crm.appointments for each row execute function crm.appointment_rules();

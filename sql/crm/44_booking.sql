@@ -9,7 +9,8 @@ begin
   end if;
 end
 $$;
-comment on function crm.check_writable(uuid) is 'internal: raises when the current user may not change rows of this account';
+comment on function crm.check_writable(uuid) is
+  'internal: raises when the current user may not change rows of this account';
 
 create or replace function crm.appointment(id bigint, to_change boolean = false) returns crm.appointments
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -18,7 +19,8 @@ declare
 begin
   select a.* into found_one from crm.appointments a where a.id = appointment.id and crm.visible(a.account_id);
   if found_one.id is null then
-    raise exception using errcode = 'no_data_found', message = format('there is no appointment %s', coalesce(appointment.id::text, '(null)'));
+    raise exception using errcode = 'no_data_found',
+      message = format('there is no appointment %s', coalesce(appointment.id::text, '(null)'));
   end if;
   if to_change then
     perform crm.check_writable(found_one.account_id);
@@ -27,7 +29,8 @@ begin
   return found_one;
 end
 $$;
-comment on function crm.appointment(bigint, boolean) is 'this appointment, if it is there for the current user, otherwise an error; to_change: locked';
+comment on function crm.appointment(bigint, boolean) is
+  'this appointment, if it is there for the current user, otherwise an error; to_change: locked';
 
 create or replace function crm.book_appointment(
   contact bigint = null, lead bigint = null, service bigint = null, starts_at timestamptz = null, duration interval = null,
@@ -61,11 +64,13 @@ begin
     where l.contact_id = for_contact and l.account_id = asked.account_id and s.kind = 'open'
     order by l.id desc limit 1 for no key update of l;
   else
-    raise exception using errcode = 'null_value_not_allowed', message = 'who comes is not said', hint = 'Give contact or lead.';
+    raise exception using errcode = 'null_value_not_allowed', message = 'no contact or lead given',
+      hint = 'Pass contact => ... or lead => ....';
   end if;
   candidates := crm.resources_of(asked, resource);
   if candidates = '{}' then
-    raise exception using errcode = 'object_not_in_prerequisite_state', message = format('nobody gives the service "%s"', asked.name),
+    raise exception using errcode = 'object_not_in_prerequisite_state',
+      message = format('no resource offers the service "%s"', asked.name),
       hint = 'insert into crm.resources ..., or make one active.';
   end if;
   foreach candidate in array candidates loop
@@ -103,9 +108,11 @@ begin
 end
 $$;
 comment on function crm.book_appointment(bigint, bigint, bigint, timestamptz, interval, bigint, text, text, text, text, text, text, jsonb, text, boolean) is
-  'book an appointment for a contact or a lead (who moves to stage appointment_booked, if he is not past it). duration: default the service''s. resource: default the first that is free. '
-  'timezone, locale: of the client, default as his contact says. outside_hours: although it is outside of business hours or too soon. '
-  'Taken: SQLSTATE 23P01, outside of hours: 23514, both with the next free slots in the detail; the past and what is out of range: 22023; a missed appointment not forgiven yet: 55000; an id that is not there for you: P0002';
+  'book an appointment for a contact or a lead (which moves to stage appointment_booked unless it is past it). '
+  'duration: default the service''s. resource: default the first that is free. timezone, locale: the client''s, by '
+  'default those of the contact. outside_hours: allow times outside business hours or too soon. Taken: SQLSTATE '
+  '23P01, outside of hours: 23514, both with the next free slots in the detail; the past and what is out of range: '
+  '22023; a missed appointment not forgiven yet: 55000; an id that is not there for you: P0002';
 
 create or replace function crm.change_status(a crm.appointments, status text, reason text, by text) returns crm.appointments
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -119,7 +126,8 @@ begin
   return changed;
 end
 $$;
-comment on function crm.change_status(crm.appointments, text, text, text) is 'internal: another status, with who and why';
+comment on function crm.change_status(crm.appointments, text, text, text) is
+  'internal: another status, with who and why';
 
 create or replace function crm.reschedule_appointment(
   id bigint, starts_at timestamptz, reason text = null, resource bigint = null, duration interval = null, by text = null) returns crm.appointments
@@ -132,7 +140,8 @@ declare
 begin
   perform crm.check_transition(a.status, 'rescheduled');
   if starts_at is null then
-    raise exception using errcode = 'null_value_not_allowed', message = 'an appointment needs a start', hint = 'To put it off with no new time: crm.postpone_appointment().';
+    raise exception using errcode = 'null_value_not_allowed', message = 'an appointment needs a start',
+      hint = 'To put it off with no new time: crm.postpone_appointment().';
   end if;
   perform crm.check_duration(duration);
   if resource is not null then
@@ -148,25 +157,28 @@ begin
 end
 $$;
 comment on function crm.reschedule_appointment(bigint, timestamptz, text, bigint, interval, text) is
-  'move an appointment to another time, with its resource unless another is given, and its duration; reminders move with it. The errors are those of book_appointment()';
+  'move an appointment to another time, with its resource unless another is given, and its duration; reminders move '
+  'with it. The errors are those of book_appointment()';
 
 create or replace function crm.postpone_appointment(id bigint, reason text = null, by text = null) returns crm.appointments
 language sql set search_path = pg_catalog, pg_temp as $$
   select crm.change_status(crm.appointment(id, true), 'postponed', reason, by)
 $$;
-comment on function crm.postpone_appointment(bigint, text, text) is 'put an appointment off, with no new time yet: its slot is free again; reschedule_appointment() gives it a new one';
+comment on function crm.postpone_appointment(bigint, text, text) is
+  'put an appointment off, with no new time yet: its slot is free again; reschedule_appointment() gives it a new one';
 
 create or replace function crm.cancel_appointment(id bigint, reason text = null, by text = null) returns crm.appointments
 language sql set search_path = pg_catalog, pg_temp as $$
   select crm.change_status(crm.appointment(id, true), 'cancelled', reason, by)
 $$;
-comment on function crm.cancel_appointment(bigint, text, text) is 'call an appointment off, for good; by: who did, default crm.current_actor()';
+comment on function crm.cancel_appointment(bigint, text, text) is
+  'call an appointment off, for good; by: who did, default crm.current_actor()';
 
 create or replace function crm.confirm_appointment(id bigint, by text = null) returns crm.appointments
 language sql set search_path = pg_catalog, pg_temp as $$
   select crm.change_status(crm.appointment(id, true), 'confirmed', null, by)
 $$;
-comment on function crm.confirm_appointment(bigint, text) is 'the client said that he comes';
+comment on function crm.confirm_appointment(bigint, text) is 'the client confirmed the appointment';
 
 create or replace function crm.record_attendance(
   id bigint, attended boolean, note text = null, correction boolean = false, by text = null) returns crm.appointments
@@ -175,7 +187,8 @@ declare
   a crm.appointments := crm.appointment(id, true);
 begin
   if attended is null then
-    raise exception using errcode = 'null_value_not_allowed', message = 'whether the client came is not said', hint = 'true or false.';
+    raise exception using errcode = 'null_value_not_allowed', message = 'attended must not be null',
+      hint = 'Pass true or false.';
   elsif a.status in ('completed', 'no_show') and (not correction or attended = (a.status = 'completed')) then
     raise exception using errcode = 'object_not_in_prerequisite_state',
       message = format('the attendance of appointment %s is recorded already: %s', a.id, a.status),
@@ -185,7 +198,8 @@ begin
 end
 $$;
 comment on function crm.record_attendance(bigint, boolean, text, boolean, text) is
-  'the client came (completed) or not (no_show, which blocks him from booking for a while); once the appointment has begun. correction: the other was recorded; a penalty is lifted with it';
+  'the client came (completed) or not (no_show, which blocks the client from booking for a while); once the '
+  'appointment has begun. correction: the other was recorded; a penalty is lifted with it';
 
 create or replace function crm.lift_penalty(id bigint, reason text = null) returns crm.penalties
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -194,7 +208,8 @@ declare
 begin
   select p.* into lifted from crm.penalties p where p.id = lift_penalty.id and crm.visible(p.account_id);
   if lifted.id is null then
-    raise exception using errcode = 'no_data_found', message = format('there is no penalty %s', coalesce(lift_penalty.id::text, '(null)')),
+    raise exception using errcode = 'no_data_found',
+      message = format('there is no penalty %s', coalesce(lift_penalty.id::text, '(null)')),
       hint = 'They are in crm.active_penalties.';
   end if;
   perform crm.check_writable(lifted.account_id);
@@ -202,9 +217,10 @@ begin
   update crm.penalties p set lifted_at = frontdesk.now(), lifted_by = crm.current_actor(), lift_reason = lift_penalty.reason
   where p.id = lift_penalty.id and p.lifted_at is null returning p.* into lifted;
   if not found then
-    raise exception using errcode = 'object_not_in_prerequisite_state', message = format('penalty %s is lifted already', lift_penalty.id);
+    raise exception using errcode = 'object_not_in_prerequisite_state',
+      message = format('penalty %s is lifted already', lift_penalty.id);
   end if;
   return lifted;
 end
 $$;
-comment on function crm.lift_penalty(bigint, text) is 'let a client book again before his penalty is over';
+comment on function crm.lift_penalty(bigint, text) is 'let a client book again before the penalty is over';

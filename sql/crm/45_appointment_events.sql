@@ -8,7 +8,8 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
     'contact-' || contact)
 $$;
 comment on function crm.client_id(bigint, bigint) is
-  'what a client is called in webhooks, the same in events of leads and of appointments: your number of them (client_reference), else that of their lead; contact-17 for one who never was a lead';
+  'what a client is called in webhooks, the same in events of leads and of appointments: your number of them '
+  '(client_reference), else that of their lead; contact-17 for one who never was a lead';
 
 create or replace function crm.appointment_payload(a crm.appointments) returns jsonb
 stable language sql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
@@ -35,7 +36,8 @@ stable language sql set search_path = pg_catalog, pg_temp set timezone = 'UTC' a
   where b.id = a.account_id
 $$;
 comment on function crm.appointment_payload(crm.appointments) is
-  'what a webhook says of an appointment: with its client, service and resource, its times in UTC, on the client''s clock, and in the client''s words. internal_notes are not in it';
+  'what a webhook says of an appointment: with its client, service and resource, its times in UTC, on the client''s '
+  'clock, and in the client''s words. internal_notes are not in it';
 
 create or replace function crm.record_change(a crm.appointments, old_status text, old_starts_at timestamptz) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
@@ -70,7 +72,8 @@ begin
   return blocked_until;
 end
 $$;
-comment on function crm.record_outcome(crm.appointments, text) is 'internal: attendance and penalty; returns until when the client is blocked';
+comment on function crm.record_outcome(crm.appointments, text) is
+  'internal: attendance and penalty; returns until when the client is blocked';
 
 create or replace function crm.appointment_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -80,7 +83,8 @@ declare
   blocked_until timestamptz;
 begin
   if tg_relid <> 'crm.appointments'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
-    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.appointment_changed() is the trigger of crm.appointments';
+    raise exception using errcode = 'trigger_protocol_violated',
+      message = 'crm.appointment_changed() is the trigger of crm.appointments';
   end if;
   if tg_op = 'DELETE' then
     perform frontdesk.emit('appointment.deleted', jsonb_build_object('id', old.id, 'account_id', old.account_id, 'status', old.status,
@@ -118,6 +122,7 @@ begin
 end
 $$;
 comment on function crm.appointment_changed() is
-  'trigger: history, attendance, penalty, reminders, and one event for what happened. With the rights of the owner of schema crm: members may not write these themselves, nor emit events';
+  'trigger: history, attendance, penalty, reminders, and one event for what happened. With the rights of the owner of '
+  'schema crm: members may not write these themselves, nor emit events';
 create or replace trigger appointment_changed after insert or update or delete on crm.appointments
   for each row execute function crm.appointment_changed();

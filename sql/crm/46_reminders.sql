@@ -7,7 +7,7 @@ create table if not exists crm.reminder_kinds (
 comment on table crm.reminder_kinds is 'what an appointment can remind of; its event is appointment.<name>';
 comment on column crm.reminder_kinds.anchor is 'from where the offset counts';
 insert into crm.reminder_kinds values
-  ('reminder', 'start', 'the client is told that he has an appointment'),
+  ('reminder', 'start', 'the client is reminded of the appointment'),
   ('ended', 'end', 'the appointment is past'),
   ('follow_up', 'end', 'somebody is asked whether the client came')
 on conflict do nothing;
@@ -25,7 +25,8 @@ create table if not exists crm.reminder_rules (
   constraint reminder_rules_offset check (
     "offset" between '-1 year' and '1 year' and case when kind = 'reminder' then "offset" < '0' else "offset" >= '0' end),
   constraint reminder_rules_service_fkey foreign key (account_id, service_id) references crm.services (account_id, id) on delete cascade);
-comment on table crm.reminder_rules is 'when an account reminds: rows to change; those of a service are in place of the account''s of the same kind';
+comment on table crm.reminder_rules is
+  'when an account reminds: rows to change; those of a service are in place of the account''s of the same kind';
 comment on column crm.reminder_rules.service_id is 'null: of all services that have no rules of this kind';
 comment on column crm.reminder_rules."offset" is 'negative: before the start (reminder); else after the end';
 comment on column crm.reminder_rules.send_late is 'who books too late for all reminders gets the last of them at once';
@@ -42,7 +43,9 @@ create table if not exists crm.appointment_reminders (
   primary key (appointment_id, rule_id),
   constraint appointment_reminders_appointment_fkey
     foreign key (account_id, appointment_id) references crm.appointments (account_id, id) on delete cascade);
-comment on table crm.appointment_reminders is 'what is planned for live appointments, kept in step by triggers: one row for an appointment and rule, each with a timer';
+comment on table crm.appointment_reminders is
+  'what is planned for live appointments, kept in step by triggers: one row for an appointment and rule, each with a '
+  'timer';
 comment on column crm.appointment_reminders.anchor_at is 'the start or end it belongs to';
 create index if not exists appointment_reminders_rule_idx on crm.appointment_reminders (rule_id);
 select crm.protect_from_writing('crm.appointment_reminders');
@@ -84,7 +87,8 @@ begin
 end
 $$;
 comment on function crm.plan_reminders(crm.appointments) is
-  'internal: the reminders of an appointment as the rules are now. Those that lie ahead; when none does, the last one at once. None of an appointment that is not live';
+  'internal: the reminders of an appointment as the rules are now. Those that lie ahead; when none does, the last one '
+  'at once. None of an appointment that is not live';
 
 create or replace function crm.reminder_payload(m crm.appointment_reminders) returns jsonb
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -107,7 +111,8 @@ exception when others then
 end
 $$;
 comment on function crm.reminder_payload(crm.appointment_reminders) is
-  'internal, called when a timer is due: what its event carries, read at that moment; null: the appointment is not live any more, or has begun';
+  'internal, called when a timer is due: what its event carries, read at that moment; null: the appointment is not '
+  'live any more, or has begun';
 
 create or replace function crm.reminder_rule_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -115,7 +120,8 @@ declare
   account uuid;
 begin
   if tg_relid <> 'crm.reminder_rules'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
-    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.reminder_rule_changed() is the trigger of crm.reminder_rules';
+    raise exception using errcode = 'trigger_protocol_violated',
+      message = 'crm.reminder_rule_changed() is the trigger of crm.reminder_rules';
   end if;
   account := case when tg_op = 'DELETE' then old.account_id else new.account_id end;
   perform crm.plan_reminders(a) from crm.appointments a
@@ -124,7 +130,8 @@ begin
   return null;
 end
 $$;
-comment on function crm.reminder_rule_changed() is 'trigger: what is planned follows the rules. With the rights of the owner of schema crm, as all that keeps the plan';
+comment on function crm.reminder_rule_changed() is
+  'trigger: what is planned follows the rules. With the rights of the owner of schema crm, as all that keeps the plan';
 create or replace trigger reminder_rule_changed after insert or update or delete on crm.reminder_rules
   for each row execute function crm.reminder_rule_changed();
 
@@ -134,13 +141,15 @@ language sql set search_path = pg_catalog, pg_temp as $$
   values (account, 'reminder', '-24 hours'), (account, 'reminder', '-1 hour'), (account, 'ended', '0'), (account, 'follow_up', '30 minutes')
   on conflict do nothing
 $$;
-comment on function crm.seed_reminder_rules(uuid) is 'internal: what every account begins with: 24 hours and 1 hour before the start, 30 minutes after the end';
+comment on function crm.seed_reminder_rules(uuid) is
+  'internal: what every account begins with: 24 hours and 1 hour before the start, 30 minutes after the end';
 
 create or replace function crm.reminders_account_added() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_relid <> 'crm.accounts'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
-    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.reminders_account_added() is the trigger of crm.accounts';
+    raise exception using errcode = 'trigger_protocol_violated',
+      message = 'crm.reminders_account_added() is the trigger of crm.accounts';
   end if;
   perform crm.seed_reminder_rules(new.id);
   return null;

@@ -25,7 +25,8 @@ join crm.resources r on r.id = a.resource_id
 cross join lateral (select coalesce(r.timezone, b.timezone)) z (zone)
 where a.status not in ('cancelled', 'postponed')
 order by r.name, a.starts_at;
-comment on view crm.agenda is 'each resource''s appointments, past and to come, on its own clock; cancelled and postponed ones are not in it';
+comment on view crm.agenda is
+  'each resource''s appointments, past and to come, on its own clock; cancelled and postponed ones are not in it';
 
 create or replace view crm.active_penalties with (security_invoker = true) as
 select p.id, p.account_id, p.contact_id, c.name as contact, c.email, c.phone, p.appointment_id, p.reason, p.starts_at, p.ends_at,
@@ -55,8 +56,9 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
     and crm.visible(a.account_id) and (account is null or a.account_id = crm.use_account(account))
 $$;
 comment on function crm.appointment_stats(timestamptz, timestamptz, uuid) is
-  'counts of the appointments that start between two moments (default: 30 days back to 30 days ahead), by status; upcoming and unresolved (over, and nobody said whether the client came); '
-  'rates in percent: of those whose attendance is known, for cancellations of all. account: default all that you see';
+  'counts of the appointments that start between two moments (default: 30 days back to 30 days ahead), by status; '
+  'upcoming and unresolved (over, and nobody said whether the client came); rates in percent: of those whose '
+  'attendance is known, for cancellations of all. account: default all that you see';
 
 create or replace function crm.ics_text(value text) returns text
 immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
@@ -94,13 +96,14 @@ immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
   -- RFC 5545, 3.3.3 and 3.2: a parameter has neither quotes nor control characters, an address is a URI.
   select property || coalesce(format(';CN="%s"', nullif(btrim(regexp_replace(name, '["[:cntrl:]]', '', 'g')), '')), '') || ':' || address
 $$;
-comment on function crm.ics_person(text, text, text) is 'internal: ORGANIZER or ATTENDEE of RFC 5545; null without an address';
+comment on function crm.ics_person(text, text, text) is
+  'internal: ORGANIZER or ATTENDEE of RFC 5545; null without an address';
 
 create or replace function crm.mail_uri(email text) returns text
 immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
   select 'mailto:' || email where email ~ '^[^[:space:][:cntrl:]@"<>]+@[^[:space:][:cntrl:]@"<>]+$'
 $$;
-comment on function crm.mail_uri(text) is 'internal: an e-mail address as a URI; null for what is none';
+comment on function crm.mail_uri(text) is 'internal: an e-mail address as a URI; null when it is not one';
 
 create or replace function crm.ics_time(property text, moment timestamptz, zone text) returns text
 stable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
@@ -108,7 +111,8 @@ stable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
     then property || to_char(moment at time zone 'UTC', ':YYYYMMDD"T"HH24MISS"Z"')
     else format('%s;TZID=%s%s', property, zone, to_char(moment at time zone zone, ':YYYYMMDD"T"HH24MISS')) end
 $$;
-comment on function crm.ics_time(text, timestamptz, text) is 'internal: DTSTART or DTEND of RFC 5545, on the clocks of a zone, or in UTC';
+comment on function crm.ics_time(text, timestamptz, text) is
+  'internal: DTSTART or DTEND of RFC 5545, on the clocks of a zone, or in UTC';
 
 create or replace function crm.appointment_ics(id bigint, method text = null) returns text
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -119,7 +123,8 @@ declare
   written text := 'YYYYMMDD"T"HH24MISS"Z"';
 begin
   if how not in ('PUBLISH', 'REQUEST', 'CANCEL') then
-    raise exception using errcode = 'invalid_parameter_value', message = format('method "%s" is unknown', left(method, 100)), hint = 'PUBLISH, REQUEST or CANCEL.';
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('method "%s" is unknown', left(method, 100)), hint = 'PUBLISH, REQUEST or CANCEL.';
   end if;
   -- Nobody is asked to come to what is called off (RFC 5546, 3.2.5).
   how := case when how = 'REQUEST' and is_off then 'CANCEL' else how end;
@@ -154,6 +159,8 @@ begin
 end
 $$;
 comment on function crm.appointment_ics(bigint, text) is
-  'the appointment as a calendar file (RFC 5545, 5546), for a mail or a download, on the clocks of its resource. method: PUBLISH, REQUEST (the client is asked) or CANCEL; '
-  'default PUBLISH, CANCEL for one that is cancelled or postponed, and CANCEL in place of REQUEST then. The organizer is the account''s settings->>''email'', else that of the resource''s agent, '
-  'else the account without an address. Its UID stays the same, and SEQUENCE grows, so a calendar that has it follows';
+  'the appointment as a calendar file (RFC 5545, 5546), for a mail or a download, on the clocks of its resource. '
+  'method: PUBLISH, REQUEST (the client is asked) or CANCEL; default PUBLISH, CANCEL for one that is cancelled or '
+  'postponed, and CANCEL in place of REQUEST then. The organizer is the account''s settings->>''email'', else that of '
+  'the resource''s agent, else the account without an address. Its UID stays the same, and SEQUENCE grows, so a '
+  'calendar that has it follows';

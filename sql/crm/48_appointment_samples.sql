@@ -47,4 +47,5 @@ begin
   end loop;
 end
 $$;
-comment on function crm.sample_40_appointments(uuid) is 'sample data: two dentists, what they offer, and who was there or is to come';
+comment on function crm.sample_40_appointments(uuid) is
+  'sample data: two dentists, what they offer, and who was there or is to come';

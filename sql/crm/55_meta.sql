@@ -12,15 +12,19 @@ create table if not exists crm.meta_endpoints (
   require_consent boolean not null,
   created_at timestamptz not null default clock_timestamp(),
   unique (account_id, pixel_id));
-comment on table crm.meta_endpoints is 'the pixels (datasets) that hear of an account''s leads; the token is with the endpoint''s secrets, not here';
+comment on table crm.meta_endpoints is
+  'the pixels (datasets) that hear of an account''s leads; the token is with the endpoint''s secrets, not here';
 comment on column crm.meta_endpoints.endpoint is 'the name in frontdesk.endpoints';
-comment on column crm.meta_endpoints.source_name is 'lead_event_source: what Meta shows as the CRM the events come from';
-comment on column crm.meta_endpoints.require_consent is 'true: only leads that consented; false: all but those that refused';
+comment on column crm.meta_endpoints.source_name is
+  'lead_event_source: what Meta shows as the CRM the events come from';
+comment on column crm.meta_endpoints.require_consent is
+  'true: only leads that consented; false: all but those that refused';
 select crm.protect_from_writing('crm.meta_endpoints');
 
 create table if not exists crm.meta_outcomes (
   name text primary key,
   description text not null);
+comment on table crm.meta_outcomes is 'what can become of a stage for Meta: sent, or why not';
 insert into crm.meta_outcomes values
   ('queued', 'handed to the endpoint; frontdesk.explain_event() knows more'),
   ('no_consent', 'the lead did not consent; sent when it does, if that is within 7 days'),
@@ -44,7 +48,8 @@ create table if not exists crm.meta_events (
   created_at timestamptz not null default clock_timestamp(),
   unique (account_id, pixel_id, event_name, event_id),
   foreign key (account_id, lead_id) references crm.leads (account_id, id) on delete set null (lead_id));
-comment on table crm.meta_events is 'what Meta was told, or not told, and why: one row for an event, nothing about the person';
+comment on table crm.meta_events is
+  'what Meta was told, or not told, and why: one row for an event, nothing about the person';
 comment on column crm.meta_events.event_id is 'Meta takes a second event of the same name and id for the first one';
 comment on column crm.meta_events.frontdesk_event is 'frontdesk.event.id; null: nothing was sent';
 create index if not exists meta_events_lead_idx on crm.meta_events (account_id, lead_id);
@@ -62,7 +67,8 @@ immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
     "westvirginia": "wv", "wisconsin": "wi", "wyoming": "wy", "puertorico": "pr", "guam": "gu", "virginislands": "vi",
     "americansamoa": "as", "northernmarianaislands": "mp"}'::jsonb->>name
 $$;
-comment on function crm.us_state(text) is 'internal: the ANSI abbreviation of a state of the US, both in lower case without spaces; null: none is called so';
+comment on function crm.us_state(text) is
+  'internal: the ANSI abbreviation of a state of the US, both in lower case without spaces; null: none is called so';
 
 create or replace function crm.meta_normalize(field text, value text, country text = null) returns text
 immutable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -90,7 +96,8 @@ begin
 end
 $$;
 comment on function crm.meta_normalize(text, text, text) is
-  'a field of user_data (em, ph, fn, ln, ge, db, ct, st, zp, country, external_id) as Meta wants it before it is hashed; null: there is nothing to send. country matters for states and postal codes of the US';
+  'a field of user_data (em, ph, fn, ln, ge, db, ct, st, zp, country, external_id) as Meta wants it before it is '
+  'hashed; null: there is nothing to send. country matters for states and postal codes of the US';
 
 create or replace function crm.meta_hash(field text, value text, country text = null) returns text
 immutable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -99,7 +106,8 @@ begin
     else encode(sha256(convert_to(crm.meta_normalize(field, value, country), 'UTF8')), 'hex') end;
 end
 $$;
-comment on function crm.meta_hash(text, text, text) is 'SHA-256 in hexadecimal of a normalised field; what is such a hash already stays one; null: there is nothing to send';
+comment on function crm.meta_hash(text, text, text) is
+  'SHA-256 in hexadecimal of a normalised field; what is such a hash already stays one; null: there is nothing to send';
 
 create or replace function crm.meta_user_data(l crm.leads) returns jsonb
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -126,7 +134,8 @@ begin
 end
 $$;
 comment on function crm.meta_user_data(crm.leads) is
-  'user_data of a lead: hashed what Meta wants hashed, in clear what it must not be (IP, user agent, fbc, fbp, lead_id). Gender and date of birth come from custom_attributes gender and birth_date';
+  'user_data of a lead: hashed what Meta wants hashed, in clear what it must not be (IP, user agent, fbc, fbp, '
+  'lead_id). Gender and date of birth come from custom_attributes gender and birth_date';
 
 create or replace function crm.meta_is_known(user_data jsonb) returns boolean
 immutable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -134,7 +143,8 @@ begin
   return user_data ?| '{em,ph,lead_id,fbc,fbp}' or user_data ?& '{client_ip_address,client_user_agent}';
 end
 $$;
-comment on function crm.meta_is_known(jsonb) is 'whether user_data has something by which Meta can find a person; a city and a first name are no such thing';
+comment on function crm.meta_is_known(jsonb) is
+  'whether user_data has something by which Meta can find a person; a city and a first name are no such thing';
 
 create or replace function crm.meta_event(l crm.leads, stage text, at timestamptz, source_name text) returns jsonb
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -154,7 +164,8 @@ begin
 end
 $$;
 comment on function crm.meta_event(crm.leads, text, timestamptz, text) is
-  'the event that tells Meta of a lead''s arrival in a stage, as it is sent; null: the stage has none. As in select crm.meta_event(l, l.stage, now(), ''test'') from crm.leads l';
+  'the event that tells Meta of a lead''s arrival in a stage, as it is sent; null: the stage has none. As in select '
+  'crm.meta_event(l, l.stage, now(), ''test'') from crm.leads l';
 
 create or replace function crm.tell_meta() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -166,7 +177,8 @@ declare
   row_id bigint;
 begin
   if tg_relid <> 'crm.leads'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
-    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.tell_meta() is the trigger of crm.leads';
+    raise exception using errcode = 'trigger_protocol_violated',
+      message = 'crm.tell_meta() is the trigger of crm.leads';
   end if;
   consent := coalesce(new.consent, (select c.consent from crm.contacts c where c.id = new.contact_id));
   for w in
@@ -205,7 +217,8 @@ begin
 end
 $$;
 comment on function crm.tell_meta() is
-  'trigger, made by the first add_meta_endpoint(): a lead that arrives in a stage with a Meta event becomes that event, once. Runs as its owner: members neither write meta_events nor emit events';
+  'trigger, made by the first add_meta_endpoint(): a lead that arrives in a stage with a Meta event becomes that '
+  'event, once. Runs as its owner: members neither write meta_events nor emit events';
 
 create or replace function crm.add_meta_endpoint(
   pixel_id text, access_token text, account uuid = null, test_event_code text = null, api_version text = 'v26.0',
@@ -217,24 +230,27 @@ begin
   account := crm.use_account(account);
   pixel_id := btrim(pixel_id);
   if coalesce(pixel_id, '') !~ '^[0-9]{1,20}$' then
-    raise exception using errcode = 'invalid_parameter_value', message = format('"%s" is no pixel id', pixel_id),
+    raise exception using errcode = 'invalid_parameter_value', message = format('"%s" is not a pixel id', pixel_id),
       hint = 'The number of the pixel or dataset, as Meta''s Events Manager shows it.';
   end if;
   if coalesce(btrim(access_token), '') !~ '^[!-~]+$' or length(access_token) not between 8 and 4000 then
     -- The token is not repeated: errors are written into the log.
-    raise exception using errcode = 'invalid_parameter_value', message = 'this is no access token',
+    raise exception using errcode = 'invalid_parameter_value', message = 'this is not an access token',
       hint = 'Events Manager, Settings, Conversions API, Generate access token; without spaces and line breaks.';
   end if;
   if coalesce(api_version, '') !~ E'^v[0-9]{1,3}\\.[0-9]{1,2}$' then
-    raise exception using errcode = 'invalid_parameter_value', message = format('"%s" is no version of the Graph API', api_version),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('"%s" is not a version of the Graph API', api_version),
       hint = 'As v26.0.';
   end if;
   if test_event_code !~ '^[A-Za-z0-9_-]{1,50}$' then
-    raise exception using errcode = 'invalid_parameter_value', message = format('"%s" is no test event code', test_event_code),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('"%s" is not a test event code', test_event_code),
       hint = 'As TEST12345, from the tab Test events.';
   end if;
   if exists (select from crm.meta_endpoints m where m.account_id = account and m.pixel_id = add_meta_endpoint.pixel_id) then
-    raise exception using errcode = 'duplicate_object', message = format('pixel %s is told of this account''s leads already', pixel_id),
+    raise exception using errcode = 'duplicate_object',
+      message = format('pixel %s already receives the leads of this account', pixel_id),
       hint = format('Remove it first: select crm.remove_meta_endpoint(%L);', pixel_id);
   end if;
   name := coalesce(name, 'meta-' || pixel_id);
@@ -260,8 +276,10 @@ begin
 end
 $$;
 comment on function crm.add_meta_endpoint(text, text, uuid, text, text, numeric, boolean, text, text, text) is
-  'tell Meta''s Conversions API of this account''s leads: each arrival in a stage with a meta_event, hashed as Meta wants it. The token becomes a secret of the endpoint. '
-  'test_event_code: events show up under Test events only. min_score: of leads to be told of. require_consent: default the account''s setting require_consent, else false. Returns the endpoint''s name; needs the rights of frontdesk.add_endpoint() and the ownership of crm.leads';
+  'tell Meta''s Conversions API of this account''s leads: each arrival in a stage with a meta_event, hashed as Meta '
+  'wants it. The token becomes a secret of the endpoint. test_event_code: events show up under Test events only. '
+  'min_score: of leads to be told of. require_consent: default the account''s setting require_consent, else false. '
+  'Returns the endpoint''s name; needs the rights of frontdesk.add_endpoint() and the ownership of crm.leads';
 
 create or replace function crm.remove_meta_endpoint(pixel_id text, account uuid = null) returns boolean
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -283,4 +301,5 @@ begin
   return true;
 end
 $$;
-comment on function crm.remove_meta_endpoint(text, uuid) is 'tell this pixel of leads no more; false: it was not told. crm.meta_events stays';
+comment on function crm.remove_meta_endpoint(text, uuid) is
+  'tell this pixel of leads no more; false: it was not told. crm.meta_events stays';

@@ -27,12 +27,14 @@ begin
 "minutos_despues_cita": {{ data.minutes_after }}
 {%- endif %}}$template$;
     else
-      raise exception using errcode = 'invalid_parameter_value', message = format('names "%s" are unknown', left(names, 100)), hint = 'english or spanish.';
+      raise exception using errcode = 'invalid_parameter_value',
+        message = format('names "%s" are unknown', left(names, 100)), hint = 'english or spanish.';
   end case;
 end
 $$;
 comment on function crm.n8n_payload(text) is
-  'the payload of an n8n endpoint: english (the standard one) or spanish (nombre, telefono, fecha_cita ..., as the workflows of the original had them)';
+  'the payload of an n8n endpoint: english (the standard one) or spanish (nombre, telefono, fecha_cita ..., as the '
+  'workflows of the original had them)';
 
 create or replace function crm.add_n8n_endpoint(
   url text, header_name text, header_value text,
@@ -48,7 +50,8 @@ begin
   end if;
   if not frontdesk.is_credential(header_name) then
     -- Its value would stand in frontdesk.endpoints for everybody to read.
-    raise exception using errcode = 'invalid_parameter_value', message = format('header "%s" does not look like a credential', left(header_name, 100)),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('header "%s" does not look like a credential', left(header_name, 100)),
       hint = 'Use a name such as X-API-Key, X-N8N-Auth or Authorization: the values of those are kept with the secrets.';
   end if;
   return frontdesk.add_endpoint(name, url, events => events, tenant => account, payload => crm.n8n_payload(names), signature => signature,
@@ -58,4 +61,5 @@ begin
 end
 $$;
 comment on function crm.add_n8n_endpoint(text, text, text, text[], uuid, text, text, text) is
-  'send this account''s events to an n8n Webhook node with Header Auth; signed too, as add_endpoint() does. names: english, or spanish for the workflows of the original. Returns the signing secret';
+  'send this account''s events to an n8n Webhook node with Header Auth; signed too, as add_endpoint() does. names: '
+  'english, or spanish for the workflows of the original. Returns the signing secret';

@@ -10,12 +10,19 @@ create table if not exists crm.tools (
   active boolean not null default true,
   shipped boolean not null default false,
   position int not null default 100);
-comment on table crm.tools is 'what agents can call; a tool of your own is a row here and a function (crm.tool_context, arguments jsonb) returns jsonb';
+comment on table crm.tools is
+  'what agents can call; a tool of your own is a row here and a function (crm.tool_context, arguments jsonb) returns '
+  'jsonb';
 comment on column crm.tools.description is 'for the model: what it does, and when to use it';
-comment on column crm.tools.parameters is 'JSON Schema of the arguments; a property "service" with "enum": ["*"] gets the names of the account''s services there';
-comment on column crm.tools.handler is 'the function that does it, with its schema; called with the rights of who calls call_tool()';
-comment on column crm.tools.available is 'a function (account uuid) returns boolean: is the tool of any use there; null: always';
-comment on column crm.tools.shipped is 'true: install_crm() keeps it up to date; set it to false to have your own wording';
+comment on column crm.tools.parameters is
+  'JSON Schema of the arguments; a property "service" with "enum": ["*"] gets the names of the account''s services '
+  'there';
+comment on column crm.tools.handler is
+  'the function that does it, with its schema; called with the rights of who calls call_tool()';
+comment on column crm.tools.available is
+  'a function (account uuid) returns boolean: is the tool of any use there; null: always';
+comment on column crm.tools.shipped is
+  'true: install_crm() keeps it up to date; set it to false to have your own wording';
 
 create table if not exists crm.tool_switches (
   account_id uuid not null references crm.accounts on delete cascade,
@@ -24,7 +31,7 @@ create table if not exists crm.tool_switches (
   enabled boolean not null,
   primary key (agent_id, tool),
   foreign key (account_id, agent_id) references crm.agents (account_id, id) on delete cascade);
-comment on table crm.tool_switches is 'which agent may not use which tool, or may; without a row he may';
+comment on table crm.tool_switches is 'which tools an agent may or may not use; without a row it may';
 select crm.protect('crm.tool_switches');
 
 create table if not exists crm.tool_errors (
@@ -62,7 +69,8 @@ create table if not exists crm.tool_calls (
   foreign key (account_id, agent_id) references crm.agents (account_id, id) on delete cascade);
 comment on table crm.tool_calls is 'every call, whatever became of it; what is larger than 64 kB is left out';
 comment on column crm.tool_calls.client is 'who the application said that the agent talks with';
-comment on column crm.tool_calls.error is 'what the model was told; sqlstate and cause of internal_error stand here only';
+comment on column crm.tool_calls.error is
+  'what the model was told; sqlstate and cause of internal_error stand here only';
 create index if not exists tool_calls_agent_idx on crm.tool_calls (agent_id, called_at);
 
 -- Tools are code, so members only read them; a log that its subjects can change is none.
@@ -76,7 +84,9 @@ begin
   end if;
   if to_regtype('crm.tool_context') is null then
     create type crm.tool_context as (agent_id bigint, account_id uuid, timezone text, locale text, client jsonb);
-    comment on type crm.tool_context is 'for whom a tool works: the agent, its account and nothing else; client: who the application says that the agent talks with, null: it does not say';
+    comment on type crm.tool_context is
+      'for whom a tool works: the agent, its account and nothing else; client: who the application says that the '
+      'agent talks with, null: it does not say';
   end if;
 end
 $$;
@@ -86,12 +96,14 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform frontdesk.check_schema(new.parameters);
   if to_regprocedure(new.handler || '(crm.tool_context,jsonb)') is null then
-    raise exception using errcode = 'undefined_function', message = format('there is no function %s(crm.tool_context, jsonb)', new.handler),
+    raise exception using errcode = 'undefined_function',
+      message = format('there is no function %s(crm.tool_context, jsonb)', new.handler),
       hint = 'Give its name with the schema, as crm.tool_find_slots.';
   elsif (select p.prorettype <> 'jsonb'::regtype or p.proretset from pg_proc p where p.oid = to_regprocedure(new.handler || '(crm.tool_context,jsonb)')) then
     raise exception using errcode = 'datatype_mismatch', message = format('%s does not return jsonb', new.handler);
   elsif to_regprocedure(new.available || '(uuid)') is null and new.available is not null then
-    raise exception using errcode = 'undefined_function', message = format('there is no function %s(uuid)', new.available);
+    raise exception using errcode = 'undefined_function',
+      message = format('there is no function %s(uuid)', new.available);
   end if;
   -- As the catalogue writes them: what is executed later is a name and nothing else.
   new.handler := to_regprocedure(new.handler || '(crm.tool_context,jsonb)')::oid::regproc::text;
@@ -111,15 +123,18 @@ begin
   select a.* into found_one from crm.agents a
   where a.id = agent.id and (crm.current_user_id() is null or a.account_id in (select crm.my_accounts()));
   if found_one.id is null then
-    raise exception using errcode = 'no_data_found', message = format('there is no agent %s', coalesce(agent.id::text, '(null)')),
+    raise exception using errcode = 'no_data_found',
+      message = format('there is no agent %s', coalesce(agent.id::text, '(null)')),
       hint = 'They are in crm.agents.';
   elsif not found_one.active then
-    raise exception using errcode = 'object_not_in_prerequisite_state', message = format('agent "%s" is not active', found_one.name);
+    raise exception using errcode = 'object_not_in_prerequisite_state',
+      message = format('agent "%s" is not active', found_one.name);
   end if;
   return found_one;
 end
 $$;
-comment on function crm.agent(bigint) is 'this agent, if it is there for the current user, and active; otherwise an error';
+comment on function crm.agent(bigint) is
+  'this agent, if it is there for the current user, and active; otherwise an error';
 
 create or replace function crm.tool_parameters(account uuid, parameters jsonb) returns jsonb
 stable language sql set search_path = pg_catalog, pg_temp as $$
@@ -129,7 +144,8 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
     else jsonb_set(parameters, '{properties,service,enum}', s.names) end
   from (select count(*), jsonb_agg(v.name order by v.name) from crm.services v where v.account_id = account and v.active) s (number, names)
 $$;
-comment on function crm.tool_parameters(uuid, jsonb) is 'internal: the schema of a tool''s arguments, with the services that this account has';
+comment on function crm.tool_parameters(uuid, jsonb) is
+  'internal: the schema of a tool''s arguments, with the services that this account has';
 
 create or replace function crm.tools_of(agent crm.agents) returns setof crm.tools
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -163,7 +179,8 @@ stable language sql rows 10 set search_path = pg_catalog, pg_temp as $$
   from crm.tools_of(crm.agent(agent_id)) t
 $$;
 comment on function crm.agent_tools(bigint) is
-  'the tools of an agent with the JSON Schemas of their arguments, and ready for OpenAI-compatible and Anthropic APIs: select jsonb_agg(openai) from crm.agent_tools(1). call_tool() executes what the model answers';
+  'the tools of an agent with the JSON Schemas of their arguments, and ready for OpenAI-compatible and Anthropic '
+  'APIs: select jsonb_agg(openai) from crm.agent_tools(1). call_tool() executes what the model answers';
 
 create or replace function crm.tool_error(code text, message text, details jsonb = null) returns jsonb
 stable language sql set search_path = pg_catalog, pg_temp as $$
@@ -179,7 +196,8 @@ begin
   raise exception using errcode = 'P0001', message = message, constraint = code, detail = coalesce(details::text, '');
 end
 $$;
-comment on function crm.refuse(text, text, jsonb) is 'for handlers of tools: end the call with this error of crm.tool_errors; what the tool did is undone';
+comment on function crm.refuse(text, text, jsonb) is
+  'for handlers of tools: end the call with this error of crm.tool_errors; what the tool did is undone';
 
 create or replace function crm.tool_failure(sqlstate text, "constraint" text, message text, detail text) returns jsonb
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -219,7 +237,7 @@ begin
   perform crm.check_writable(agent.account_id);
   if jsonb_typeof(client) not in ('object', 'null') then
     raise exception using errcode = 'invalid_parameter_value', message = 'client is not a JSON object',
-      hint = 'Who the agent talks with, as the channel knows him: {"phone": "+525512345678"}, {"email": ...}, {"lead_id": ...} or {"contact_id": ...}.';
+      hint = 'Whom the agent is talking to, as the channel knows them: {"phone": "+525512345678"}, {"email": ...}, {"lead_id": ...} or {"contact_id": ...}.';
   end if;
   select agent.id, agent.account_id, a.timezone, coalesce(agent.settings->>'locale', a.locale), nullif(client, 'null') into context
   from crm.accounts a where a.id = agent.account_id;
@@ -252,7 +270,8 @@ begin
         answer := crm.tool_failure(state, constraint_text, message_text, detail_text);
         if answer #>> '{error,code}' = 'internal_error' then
           reason := format('%s %s', state, message_text);
-          raise warning using message = format('tool %s of agent "%s" failed: %s', tool.name, agent.name, message_text), errcode = state;
+          raise warning using message = format('tool %s of agent "%s" failed: %s', tool.name, agent.name, message_text),
+            errcode = state;
         end if;
       end;
       perform set_config('crm.actor', actor, true);
@@ -267,6 +286,8 @@ begin
 end
 $$;
 comment on function crm.call_tool(bigint, text, jsonb, jsonb) is
-  'execute what a model asks for: {"ok": true, "result": ...} or {"ok": false, "error": {"code", "message", "hint", "details"}}, for the model to act on; it raises for mistakes of the caller only. '
-  'arguments come from the model. client comes from your application: who the agent talks with, as the channel knows him ({"phone": ...}, {"email": ...}, {"lead_id": ...}, {"contact_id": ...}); '
-  'with it tools touch only what is that client''s. Everything is logged in crm.tool_calls; a failed call is undone';
+  'execute what a model asks for: {"ok": true, "result": ...} or {"ok": false, "error": {"code", "message", "hint", '
+  '"details"}}, for the model to act on; it raises for mistakes of the caller only. arguments come from the model. '
+  'client comes from your application: whom the agent is talking to, as the channel knows them ({"phone": ...}, '
+  '{"email": ...}, {"lead_id": ...}, {"contact_id": ...}); with it tools touch only what is that client''s. '
+  'Everything is logged in crm.tool_calls; a failed call is undone';

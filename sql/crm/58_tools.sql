@@ -15,10 +15,11 @@ begin
     -- What models write without an offset is meant on the client's clock.
     return moment::timestamp at time zone timezone;
   end if;
-  perform crm.refuse('invalid_arguments', format('%s is no moment: %s', what, moment));
+  perform crm.refuse('invalid_arguments', format('%s is not a valid point in time: %s', what, moment));
 end
 $$;
-comment on function crm.tool_moment(text, text, text, boolean) is 'internal: a moment as a model writes it; without an offset it is in that time zone';
+comment on function crm.tool_moment(text, text, text, boolean) is
+  'internal: a moment as a model writes it; without an offset it is in that time zone';
 
 create or replace function crm.tool_timezone(context crm.tool_context, arguments jsonb) returns text
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -27,7 +28,8 @@ begin
   return coalesce(arguments->>'timezone', context.client->>'timezone', context.timezone);
 end
 $$;
-comment on function crm.tool_timezone(crm.tool_context, jsonb) is 'internal: the clock that a call is about: of its arguments, the client, the account';
+comment on function crm.tool_timezone(crm.tool_context, jsonb) is
+  'internal: the clock that a call is about: of its arguments, the client, the account';
 
 create or replace function crm.tool_service(context crm.tool_context, arguments jsonb) returns bigint
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -37,13 +39,14 @@ declare
       and (not arguments ? 'service' or s.name = arguments->>'service'));
 begin
   if cardinality(ids) <> 1 then
-    perform crm.refuse('invalid_arguments', case when cardinality(ids) = 0 then 'There is no such service.' else 'Which service is not said.' end,
+    perform crm.refuse('invalid_arguments', case when cardinality(ids) = 0 then 'There is no such service.' else 'No service given.' end,
       (select jsonb_agg(s.name order by s.name) from (select v.name from crm.services v where v.account_id = context.account_id and v.active order by v.name limit 100) s));
   end if;
   return ids[1];
 end
 $$;
-comment on function crm.tool_service(crm.tool_context, jsonb) is 'internal: the service by its name; the only one when none is named';
+comment on function crm.tool_service(crm.tool_context, jsonb) is
+  'internal: the service by its name; the only one when none is named';
 
 create or replace function crm.tool_resource(context crm.tool_context, arguments jsonb) returns bigint
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -57,7 +60,8 @@ begin
   return id;
 end
 $$;
-comment on function crm.tool_resource(crm.tool_context, jsonb) is 'internal: the resource by its name; null when none is named';
+comment on function crm.tool_resource(crm.tool_context, jsonb) is
+  'internal: the resource by its name; null when none is named';
 
 create or replace function crm.tool_contacts(context crm.tool_context, arguments jsonb) returns bigint[]
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -81,7 +85,8 @@ begin
 end
 $$;
 comment on function crm.tool_contacts(crm.tool_context, jsonb) is
-  'internal: the contacts that the client of this call is: as the application says, else by the e-mail address or telephone number that the model gives';
+  'internal: the contacts that the client of this call is: as the application says, else by the e-mail address or '
+  'telephone number that the model gives';
 
 create or replace function crm.tool_appointment(context crm.tool_context, arguments jsonb) returns crm.appointments
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -112,7 +117,8 @@ begin
 end
 $$;
 comment on function crm.tool_appointment(crm.tool_context, jsonb) is
-  'internal: the appointment that a call is about, if it is that client''s. Of others nothing is said, not even that they are there';
+  'internal: the appointment that a call is about, if it is that client''s. Of others nothing is said, not even that '
+  'they are there';
 
 create or replace function crm.tool_result(a crm.appointments) returns jsonb
 stable language sql set search_path = pg_catalog, pg_temp as $$
@@ -121,7 +127,8 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
     'meeting_link', p->'meeting_link', 'location', p->'location'))
   from crm.appointment_payload(a) p
 $$;
-comment on function crm.tool_result(crm.appointments) is 'internal: what a model is told of an appointment: nothing about the client that it does not know';
+comment on function crm.tool_result(crm.appointments) is
+  'internal: what a model is told of an appointment: nothing about the client that it does not know';
 
 create or replace function crm.tool_find_slots(context crm.tool_context, arguments jsonb) returns jsonb
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -151,7 +158,8 @@ begin
     'more', coalesce(jsonb_array_length(slots), 0) > how_many);
 end
 $$;
-comment on function crm.tool_find_slots(crm.tool_context, jsonb) is 'tool: free times, on the client''s clock and in words';
+comment on function crm.tool_find_slots(crm.tool_context, jsonb) is
+  'tool: free times, on the client''s clock and in words';
 
 create or replace function crm.tool_lead(context crm.tool_context, arguments jsonb) returns crm.leads
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -162,7 +170,8 @@ begin
   if context.client ? 'lead_id' then
     select l.* into known from crm.leads l where l.account_id = context.account_id and l.id::text = context.client->>'lead_id';
     if known.id is null then
-      raise exception using errcode = 'no_data_found', message = format('there is no lead %s', left(context.client->>'lead_id', 40));
+      raise exception using errcode = 'no_data_found',
+        message = format('there is no lead %s', left(context.client->>'lead_id', 40));
     end if;
   end if;
   -- Of identities the channel's count: the model cannot give the client those of somebody else.
@@ -189,7 +198,8 @@ begin
   return jsonb_build_object('lead_id', lead.id, 'new', lead.touches <= 1);
 end
 $$;
-comment on function crm.tool_upsert_lead(crm.tool_context, jsonb) is 'tool: who the client is and what he wants. Nothing that is known of him comes back';
+comment on function crm.tool_upsert_lead(crm.tool_context, jsonb) is
+  'tool: record who the client is and what they want. Nothing known about them is returned';
 
 create or replace function crm.tool_book_appointment(context crm.tool_context, arguments jsonb) returns jsonb
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -205,7 +215,8 @@ begin
   if context.client ? 'contact_id' then
     select c.id into contact from crm.contacts c where c.account_id = context.account_id and c.id::text = context.client->>'contact_id';
     if contact is null then
-      raise exception using errcode = 'no_data_found', message = format('there is no contact %s', left(context.client->>'contact_id', 40));
+      raise exception using errcode = 'no_data_found',
+        message = format('there is no contact %s', left(context.client->>'contact_id', 40));
     end if;
   else
     lead := crm.tool_lead(context, arguments - '{starts_at,timezone,duration_minutes,resource,notes}'::text[]);
@@ -215,7 +226,8 @@ begin
   return crm.tool_result(booked);
 end
 $$;
-comment on function crm.tool_book_appointment(crm.tool_context, jsonb) is 'tool: book; the client becomes a lead if he is none';
+comment on function crm.tool_book_appointment(crm.tool_context, jsonb) is
+  'tool: book; a client who is not a lead yet becomes one';
 
 create or replace function crm.tool_reschedule_appointment(context crm.tool_context, arguments jsonb) returns jsonb
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -228,7 +240,8 @@ begin
   return crm.tool_result(a);
 end
 $$;
-comment on function crm.tool_reschedule_appointment(crm.tool_context, jsonb) is 'tool: another time for an appointment of the client';
+comment on function crm.tool_reschedule_appointment(crm.tool_context, jsonb) is
+  'tool: another time for an appointment of the client';
 
 create or replace function crm.tool_cancel_appointment(context crm.tool_context, arguments jsonb) returns jsonb
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -239,7 +252,8 @@ begin
   return crm.tool_result(a);
 end
 $$;
-comment on function crm.tool_cancel_appointment(crm.tool_context, jsonb) is 'tool: call off an appointment of the client';
+comment on function crm.tool_cancel_appointment(crm.tool_context, jsonb) is
+  'tool: call off an appointment of the client';
 
 create or replace function crm.has_knowledge(account uuid) returns boolean
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -265,7 +279,8 @@ begin
   return jsonb_build_object('passages', coalesce(passages, '[]'));
 end
 $$;
-comment on function crm.tool_search_knowledge(crm.tool_context, jsonb) is 'tool: passages of the account''s documents that answer a question';
+comment on function crm.tool_search_knowledge(crm.tool_context, jsonb) is
+  'tool: passages of the account''s documents that answer a question';
 
 insert into crm.tools as t (name, description, parameters, handler, available, shipped, position)
 select v.name, v.description, v.parameters::jsonb, 'crm.tool_' || v.name, v.available, true, v.position
@@ -309,20 +324,20 @@ from (values
       "phone": {"type": "string", "maxLength": 40, "description": "The telephone number it was booked with"},
       "reason": {"type": "string", "maxLength": 1000, "description": "Why, in the client''s words"}},
     "additionalProperties": false}', null, 40),
-  ('upsert_lead', 'Record who the client is and what he wants, as soon as you know his e-mail address or telephone number.',
+  ('upsert_lead', 'Record who the client is and what they want, as soon as you know their e-mail address or phone number.',
    '{"type": "object", "properties": {
       "name": {"type": "string", "minLength": 1, "maxLength": 300},
       "email": {"type": "string", "maxLength": 320},
       "phone": {"type": "string", "maxLength": 40, "description": "With country code"},
       "company": {"type": "string", "maxLength": 300},
-      "service": {"type": "string", "maxLength": 200, "description": "What he asks for"},
-      "message": {"type": "string", "maxLength": 8000, "description": "What he wants, in his words"},
+      "service": {"type": "string", "maxLength": 200, "description": "What they ask for"},
+      "message": {"type": "string", "maxLength": 8000, "description": "What they want, in their own words"},
       "budget": {"type": "number", "minimum": 0},
       "country": {"type": "string", "pattern": "^[A-Za-z]{2}$", "description": "ISO 3166-1, two letters"},
       "city": {"type": "string", "maxLength": 200},
       "language": {"type": "string", "maxLength": 35, "description": "As en or es-MX"},
       "timezone": {"type": "string", "maxLength": 64},
-      "consent": {"type": "boolean", "description": "The client agreed that his data is used for advertising; only if he was asked"}},
+      "consent": {"type": "boolean", "description": "The client agreed to the use of their data for advertising; only if they were asked"}},
     "additionalProperties": false}', null, 50),
   ('search_knowledge', 'Search the documents of the business. Answer questions about it from the passages only.',
    '{"type": "object", "properties": {

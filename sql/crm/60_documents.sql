@@ -13,9 +13,12 @@ create table if not exists crm.knowledge_settings (
   chunk_overlap int not null default 100 check (chunk_overlap >= 0),
   updated_at timestamptz not null default clock_timestamp(),
   check (chunk_overlap < chunk_size));
-comment on table crm.knowledge_settings is 'how the documents of an account are cut and embedded; change it with crm.configure_knowledge()';
-comment on column crm.knowledge_settings.model is 'the embedding model whose vectors are stored: those of two models cannot be compared';
-comment on column crm.knowledge_settings.dimensions is 'of every vector of the account; an index of more than 2000 holds half precision';
+comment on table crm.knowledge_settings is
+  'how the documents of an account are cut and embedded; change it with crm.configure_knowledge()';
+comment on column crm.knowledge_settings.model is
+  'the embedding model whose vectors are stored: those of two models cannot be compared';
+comment on column crm.knowledge_settings.dimensions is
+  'of every vector of the account; an index of more than 2000 holds half precision';
 comment on column crm.knowledge_settings.chunk_size is 'characters of a passage at most';
 comment on column crm.knowledge_settings.chunk_overlap is 'characters that a passage repeats of the one before at most';
 create or replace trigger touch before update on crm.knowledge_settings for each row execute function crm.touch();
@@ -62,8 +65,11 @@ create table if not exists crm.documents (
   -- The cosine of a vector without a direction is no number, and its row would never be found.
   constraint documents_embedding_direction check (embedding is null or @schema:vector@.vector_norm(embedding) > 0));
 comment on table crm.documents is
-  'what the business knows: policies, products, answers. Replaced versions are kept with is_active = false and not searched. Write with crm.add_document(), or plainly';
-comment on column crm.documents.embedding is 'the vector of the whole content, where the application made one; otherwise the document has passages in crm.document_chunks';
+  'what the business knows: policies, products, answers. Replaced versions are kept with is_active = false and not '
+  'searched. Write with crm.add_document(), or plainly';
+comment on column crm.documents.embedding is
+  'the vector of the whole content, where the application made one; otherwise the document has passages in '
+  'crm.document_chunks';
 comment on column crm.documents.language is 'of the content, as in BCP 47; not said: the account''s';
 comment on column crm.documents.superseded_by is 'the next version';
 comment on column crm.documents.content_hash is 'SHA-256 of the content';
@@ -106,7 +112,8 @@ create table if not exists crm.document_chunks (
   foreign key (account_id, document_id) references crm.documents (account_id, id) on delete cascade,
   constraint document_chunks_embedding_direction check (embedding is null or @schema:vector@.vector_norm(embedding) > 0));
 comment on table crm.document_chunks is
-  'the passages of documents without a vector of their own: cut by the account''s settings, embedded by the engine. Title, category and metadata are the document''s';
+  'the passages of documents without a vector of their own: cut by the account''s settings, embedded by the engine. '
+  'Title, category and metadata are the document''s';
 comment on column crm.document_chunks.position is 'from 1, in the order of the content';
 comment on column crm.document_chunks.dimensions is 'of the embedding';
 comment on column crm.document_chunks.content_hash is 'SHA-256 of the content';
@@ -130,7 +137,8 @@ immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
     when 'sr' then 'serbian' when 'sv' then 'swedish' when 'ta' then 'tamil' when 'tr' then 'turkish' when 'yi' then 'yiddish'
     else 'simple' end::regconfig
 $$;
-comment on function crm.text_search_config(text) is 'the text search configuration of a language (BCP 47); simple where PostgreSQL has none';
+comment on function crm.text_search_config(text) is
+  'the text search configuration of a language (BCP 47); simple where PostgreSQL has none';
 
 create or replace function crm.document_words(language text, title text, content text) returns tsvector
 immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
@@ -144,7 +152,8 @@ create or replace function crm.seed_knowledge() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_relid <> 'crm.accounts'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
-    raise exception using errcode = 'trigger_protocol_violated', message = 'crm.seed_knowledge() is the trigger of crm.accounts';
+    raise exception using errcode = 'trigger_protocol_violated',
+      message = 'crm.seed_knowledge() is the trigger of crm.accounts';
   end if;
   insert into crm.knowledge_settings (account_id) values (new.id) on conflict do nothing;
   insert into crm.document_categories (account_id, name, description)
@@ -156,7 +165,8 @@ begin
 end
 $$;
 comment on function crm.seed_knowledge() is
-  'trigger: a new account has settings and the usual categories. With the owner''s rights, as whoever makes an account is no member of it yet';
+  'trigger: a new account has settings and the usual categories. With the owner''s rights, because the role that '
+  'creates an account is not a member of it yet';
 create or replace trigger seed_knowledge after insert on crm.accounts for each row execute function crm.seed_knowledge();
 
 insert into crm.knowledge_settings (account_id) select a.id from crm.accounts a on conflict do nothing;
@@ -178,12 +188,14 @@ begin
       detail = format('Account %s.', account),
       hint = 'crm.configure_knowledge() changes model and dimensions of an account.';
   elsif @schema:vector@.vector_norm(embedding) = 0 then
-    raise exception using errcode = 'data_exception', message = format('a vector for %s has no direction: all its numbers are 0', source),
-      hint = 'Its row would never be found. An embedding that is not known is null.';
+    raise exception using errcode = 'data_exception',
+      message = format('a vector for %s has no direction: all its numbers are 0', source),
+      hint = 'Its row would never be found. Use null for an unknown embedding.';
   end if;
 end
 $$;
-comment on function crm.check_dimensions(uuid, @schema:vector@.vector, text) is 'internal: an error unless a vector has the dimensions of its account';
+comment on function crm.check_dimensions(uuid, @schema:vector@.vector, text) is
+  'internal: an error unless a vector has the dimensions of its account';
 
 create or replace function crm.prepare_document() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -228,7 +240,8 @@ begin
   return new;
 end
 $$;
-comment on function crm.prepare_document() is 'trigger: language, content hash and words of a document; a vector of an earlier content is taken out';
+comment on function crm.prepare_document() is
+  'trigger: language, content hash and words of a document; a vector of an earlier content is taken out';
 create or replace trigger prepare_document before insert or update on crm.documents
   for each row execute function crm.prepare_document();
 
@@ -248,7 +261,8 @@ begin
   return new;
 end
 $$;
-comment on function crm.prepare_chunk() is 'trigger: content hash and words of a passage; its vector has the dimensions of its account';
+comment on function crm.prepare_chunk() is
+  'trigger: content hash and words of a passage; its vector has the dimensions of its account';
 create or replace trigger prepare_chunk before insert or update on crm.document_chunks
   for each row execute function crm.prepare_chunk();
 

@@ -27,7 +27,8 @@ begin
 end
 $$;
 comment on function crm.add_document(text, text, text, jsonb, @schema:vector@.vector, text, text, text, text, uuid) is
-  'put a document into the knowledge base, and its id. Without an embedding it is cut into passages, which the engine embeds. The same content under the same title and category again is the same document';
+  'put a document into the knowledge base, and its id. Without an embedding it is cut into passages, which the engine '
+  'embeds. The same content under the same title and category again is the same document';
 
 create or replace function crm.find_document(document bigint) returns crm.documents
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -38,12 +39,14 @@ begin
   where d.id = document and (crm.current_user_id() is null or d.account_id in (select crm.my_accounts(true)))
   for update;
   if found.id is null then
-    raise exception using errcode = 'no_data_found', message = format('there is no document %s for you', coalesce(document::text, 'null'));
+    raise exception using errcode = 'no_data_found',
+      message = format('no document %s that you may see', coalesce(document::text, 'null'));
   end if;
   return found;
 end
 $$;
-comment on function crm.find_document(bigint) is 'internal: this document, locked, if it is there and the current user may change it';
+comment on function crm.find_document(bigint) is
+  'internal: this document, locked, if it is there and the current user may change it';
 
 create or replace function crm.replace_document(
   document bigint, content text, title text = null, category text = null, metadata jsonb = null,
@@ -79,7 +82,8 @@ begin
 end
 $$;
 comment on function crm.replace_document(bigint, text, text, text, jsonb, @schema:vector@.vector, text, text, text, text) is
-  'put a new version in the place of a document, and its id; the old version is kept and not searched any more. What is not said is as it was';
+  'put a new version in the place of a document, and its id; the old version is kept and not searched any more. What '
+  'is not given stays as it was';
 
 create or replace function crm.remove_document(document bigint) returns int
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -101,7 +105,8 @@ begin
   return cardinality(versions);
 end
 $$;
-comment on function crm.remove_document(bigint) is 'delete a document with all its versions and passages, and how many versions that were';
+comment on function crm.remove_document(bigint) is
+  'delete a document with all its versions and passages, and how many versions that were';
 
 create or replace function crm.configure_knowledge(
   model text = null, dimensions int = null, chunk_size int = null, chunk_overlap int = null, account uuid = null)
@@ -135,7 +140,8 @@ begin
 end
 $$;
 comment on function crm.configure_knowledge(text, int, int, int, uuid) is
-  'change how the documents of an account are embedded and cut. With another model or number of dimensions all its vectors are made anew, with another size all its passages. What is not said stays';
+  'change how the documents of an account are embedded and cut. With another model or number of dimensions all its '
+  'vectors are computed again, with another size all its passages are cut again. What is not given stays';
 
 create or replace function crm.set_document_dimensions(dimensions int) returns text
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -158,4 +164,6 @@ begin
 end
 $$;
 comment on function crm.set_document_dimensions(int) is
-  'the dimensions of crm.documents.embedding, for applications that embed by themselves: 1536 at first; null: any, when accounts differ. Vector indexes of the table go, and come back by themselves. The passages of crm.document_chunks need nothing of this';
+  'the dimensions of crm.documents.embedding, for applications that embed by themselves: 1536 at first; null: any, '
+  'when accounts differ. Vector indexes of the table go, and come back by themselves. The passages of '
+  'crm.document_chunks need nothing of this';

@@ -35,7 +35,8 @@ begin
 end
 $$;
 comment on function crm.search_filter(text, jsonb, uuid) is
-  'internal: the conditions on a document or passage, as frontdesk.row_predicate() reads them; null: all. Plain objects and arrays in the filter are what must be contained, as @> reads them';
+  'internal: the conditions on a document or passage, as frontdesk.row_predicate() reads them; null: all. Plain '
+  'objects and arrays in the filter are what must be contained, as @> reads them';
 
 create or replace function crm.check_search(embedding @schema:vector@.vector, count int, threshold float8) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -46,7 +47,8 @@ begin
        union select s.dimensions from crm.knowledge_settings s) e (dimensions) where e.dimensions is not null), count, threshold);
 end
 $$;
-comment on function crm.check_search(@schema:vector@.vector, int, float8) is 'internal: an error for what the documents cannot be searched with';
+comment on function crm.check_search(@schema:vector@.vector, int, float8) is
+  'internal: an error for what the documents cannot be searched with';
 
 create or replace function crm.nearest_in(passages boolean, embedding @schema:vector@.vector, conditions jsonb, count int, forced text = null)
 returns table (place tid, similarity float8, way text)
@@ -75,7 +77,8 @@ begin
   end if;
 end
 $$;
-comment on function crm.nearest_documents(@schema:vector@.vector, jsonb, int) is 'internal: the nearest documents and the nearest passages, count of each';
+comment on function crm.nearest_documents(@schema:vector@.vector, jsonb, int) is
+  'internal: the nearest documents and the nearest passages, count of each';
 
 create or replace function crm.match_filtered(embedding @schema:vector@.vector, conditions jsonb, count int)
 returns table (id bigint, content text, title varchar, metadata jsonb, category varchar, similarity float8)
@@ -91,7 +94,8 @@ begin
   from n join crm.document_chunks c on c.ctid = n.place where n.passage;
 end
 $$;
-comment on function crm.match_filtered(@schema:vector@.vector, jsonb, int) is 'internal: the nearest documents and passages, count of each';
+comment on function crm.match_filtered(@schema:vector@.vector, jsonb, int) is
+  'internal: the nearest documents and passages, count of each';
 
 create or replace function crm.match_by_index(embedding @schema:vector@.vector, count int, effort int)
 returns table (id bigint, content text, title varchar, metadata jsonb, category varchar, similarity float8, attempt int)
@@ -114,7 +118,8 @@ begin
 end
 $$;
 comment on function crm.match_by_index(@schema:vector@.vector, int, int) is
-  'internal: the nearest documents where crm.documents has a plain HNSW index and nothing is filtered; effort: hnsw.ef_search. The last attempt counts';
+  'internal: the nearest documents where crm.documents has a plain HNSW index and nothing is filtered; effort: '
+  'hnsw.ef_search. The last attempt counts';
 
 create or replace function crm.plain_index_effort(dimensions int) returns int
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -129,7 +134,8 @@ begin
 end
 $$;
 comment on function crm.plain_index_effort(int) is
-  'internal: the least hnsw.ef_search for an HNSW index over all vectors of crm.documents, which are of these dimensions: less for one as crm.vector_indexes() makes it; null without one';
+  'internal: the least hnsw.ef_search for an HNSW index over all vectors of crm.documents, which are of these '
+  'dimensions: less for one as crm.vector_indexes() makes it; null without one';
 
 create or replace function crm.match_documents(
   query_embedding @schema:vector@.vector, match_threshold float8 = 0.78, match_count int = 5, filter_category varchar = null,
@@ -167,7 +173,9 @@ begin
 end
 $$;
 comment on function crm.match_documents(@schema:vector@.vector, float8, int, varchar, jsonb, uuid) is
-  'the active documents most like a vector: similarity (the cosine) above match_threshold, best first, match_count of them where so many exist. filter_metadata is a filter ({"budget_min": {"$gte": 70000}}), or what metadata must contain. For long documents content is the passage found';
+  'the active documents most like a vector: similarity (the cosine) above match_threshold, best first, match_count of '
+  'them where so many exist. filter_metadata is a filter ({"budget_min": {"$gte": 70000}}), or what metadata must '
+  'contain. For long documents content is the passage found';
 
 do $$
 begin
@@ -200,7 +208,8 @@ begin
 end
 $$;
 comment on function crm.match_documents_langchain(@schema:vector@.vector, int, jsonb) is
-  'match_documents() in the shape that LangChain''s Python client calls: with the vectors, of which it chooses the most diverse (MMR). Without match_count the best 100, of which the client takes its limit';
+  'match_documents() in the shape that LangChain''s Python client calls: with the vectors, of which it chooses the '
+  'most diverse (MMR). Without match_count the best 100, of which the client takes its limit';
 
 create or replace function crm.match_documents_langchain_js(
   query_embedding @schema:vector@.vector, match_count int = null, filter jsonb = '{}')
@@ -211,7 +220,8 @@ stable rows 10 language sql set search_path = pg_catalog, pg_temp as $$
   order by m.similarity desc, m.id
 $$;
 comment on function crm.match_documents_langchain_js(@schema:vector@.vector, int, jsonb) is
-  'match_documents_langchain() for LangChain''s JavaScript client, which reads vectors as arrays of JSON: queryName: "match_documents_langchain_js"';
+  'match_documents_langchain() for LangChain''s JavaScript client, which reads vectors as arrays of JSON: queryName: '
+  '"match_documents_langchain_js"';
 
 create or replace function crm.hybrid_search(
   query text, query_embedding @schema:vector@.vector = null, filter jsonb = null, count int = 10, filter_category text = null, account uuid = null)
@@ -272,4 +282,7 @@ begin
 end
 $$;
 comment on function crm.hybrid_search(text, @schema:vector@.vector, jsonb, int, text, uuid) is
-  'the active documents and passages that answer a question best, by their words and by their vectors: both rankings are fused (score), so that a name or a number is found as well as a meaning. Without an embedding the account''s embedder makes one (crm.embed_query), and without an embedder the words decide alone; similarity is the cosine where there is an embedding';
+  'the active documents and passages that answer a question best, by their words and by their vectors: both rankings '
+  'are fused (score), so that a name or a number is found as well as a meaning. Without an embedding the account''s '
+  'embedder makes one (crm.embed_query), and without an embedder the words decide alone; similarity is the cosine '
+  'where there is an embedding';

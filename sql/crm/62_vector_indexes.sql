@@ -35,7 +35,9 @@ begin
   end loop;
 end
 $$;
-comment on function crm.vector_indexes() is 'internal: for each table and number of dimensions how many vectors there are, the index, and how one would be made. Counts the rows';
+comment on function crm.vector_indexes() is
+  'internal: for each table and number of dimensions how many vectors there are, the index, and how one would be '
+  'made. Counts the rows';
 
 create or replace function crm.build_vector_indexes(least_rows bigint = 2000) returns int
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -58,7 +60,9 @@ begin
 end
 $$;
 comment on function crm.build_vector_indexes(bigint) is
-  'have the engine build the vector indexes that are wanted: for tables of at least least_rows vectors of the same dimensions, which are compared one by one until then. Without blocking writes; what a crash left half built is dropped first. The job "crm: vector indexes" calls it';
+  'have the engine build the vector indexes that are wanted: for tables of at least least_rows vectors of the same '
+  'dimensions, which are compared one by one until then. Without blocking writes; what a crash left half built is '
+  'dropped first. The job "crm: vector indexes" calls it';
 
 create or replace function crm.knowledge_status()
 returns table (source regclass, dimensions int, embedded bigint, missing bigint, index regclass, index_size text, state text)
@@ -67,7 +71,7 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
     case when v.valid then 'index in use'
          when p.relid is not null then format('index is being built: %s, %s %%', p.phase,
            coalesce(round(100.0 * p.tuples_done / nullif(p.tuples_total, 0)), 0))
-         when v.index is not null then 'index is not finished: it will be built anew'
+         when v.index is not null then 'index is not finished: it will be built again'
          when v.embedded < 2000 then 'no index: comparing all is faster'
          else 'index will be built' end
   from crm.vector_indexes() v
@@ -124,7 +128,9 @@ begin
 end
 $$;
 comment on function crm.quality_report(int, int) is
-  'what the vector indexes miss: recall (1 is everything) of the best count rows by the index against comparing all, for sample documents of each category (null: all together), and what both take. Nothing is listed where there is no index';
+  'what the vector indexes miss: recall (1 is everything) of the best count rows by the index against comparing all, '
+  'for sample documents of each category (null: all together), and what both take. Nothing is listed where there is '
+  'no index';
 
 do $$
 begin

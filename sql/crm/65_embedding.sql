@@ -15,7 +15,8 @@ begin
 end
 $$;
 comment on function crm.use_embedder(text, uuid) is
-  'let this embedder (null: the only one) make the vectors of an account''s passages, of those there are and those to come; returns how many wait. For whoever owns schema crm';
+  'let this embedder (null: the only one) make the vectors of an account''s passages, of those there are and those to '
+  'come; returns how many wait. For whoever owns schema crm';
 
 create or replace function crm.embed_query(query text, account uuid = null) returns @schema:vector@.vector
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -34,9 +35,11 @@ begin
   return frontdesk.embed(query, embedder);
 exception when connection_failure then
   -- A search by words is better than none.
-  raise warning using message = sqlerrm, detail = 'The search goes on without a vector.', hint = 'See frontdesk.embedders.';
+  raise warning using message = sqlerrm, detail = 'The search goes on without a vector.',
+    hint = 'See frontdesk.embedders.';
   return null;
 end
 $$;
 comment on function crm.embed_query(text, uuid) is
-  'the vector of a question by the embedder of the account (null: of all accounts one sees, if they have the same); null without one, without the right to call frontdesk.embed(), or while it does not answer';
+  'the vector of a question by the embedder of the account (null: of all accounts one sees, if they have the same); '
+  'null without one, without the right to call frontdesk.embed(), or while it does not answer';

@@ -27,7 +27,8 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
   order by d.id
 $$;
 comment on function crm.export_documents(uuid, boolean) is
-  'the documents of an account with their passages and vectors, a line of JSON each, for import_document(). Call it as "select crm.export_documents()": so the lines are made one by one, however many';
+  'the documents of an account with their passages and vectors, a line of JSON each, for import_document(). Call it '
+  'as "select crm.export_documents()": so the lines are made one by one, however many';
 
 create or replace function crm.import_document(line jsonb, account uuid = null) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -40,7 +41,8 @@ declare
 begin
   if jsonb_typeof(line) is distinct from 'object' or jsonb_typeof(line->'id') is distinct from 'number'
      or jsonb_typeof(line->'content') is distinct from 'string' then
-    raise exception using errcode = 'invalid_parameter_value', message = 'this is no line of export_documents()',
+    raise exception using errcode = 'invalid_parameter_value',
+      message = 'this is not a line written by export_documents()',
       detail = left(line::text, 200), hint = 'A JSON object with at least "id" (a number) and "content" (a string).';
   end if;
   origin := (line->>'id')::bigint;
@@ -71,7 +73,8 @@ begin
 end
 $$;
 comment on function crm.import_document(jsonb, uuid) is
-  'take in a line of export_documents(): the document with its passages and vectors, bit by bit. Its id is kept where it is free, otherwise it gets a new one; the same line again changes nothing. Returns the id here';
+  'take in a line of export_documents(): the document with its passages and vectors, bit by bit. Its id is kept where '
+  'it is free, otherwise it gets a new one; the same line again changes nothing. Returns the id here';
 
 create or replace function crm.insert_document(line jsonb, owner uuid, origin bigint) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -109,7 +112,8 @@ begin
   return this;
 end
 $$;
-comment on function crm.insert_document(jsonb, uuid, bigint) is 'internal: a document of import_document(), under its id if that is free; the sequence is moved behind it';
+comment on function crm.insert_document(jsonb, uuid, bigint) is
+  'internal: a document of import_document(), under its id if that is free; the sequence is moved behind it';
 
 create or replace function crm.import_chunks(document bigint, owner uuid, chunks jsonb) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -132,7 +136,8 @@ begin
   from crm.documents d cross join jsonb_array_elements(chunks) c where d.id = import_chunks.document;
 end
 $$;
-comment on function crm.import_chunks(bigint, uuid, jsonb) is 'internal: the passages of a document as they were exported';
+comment on function crm.import_chunks(bigint, uuid, jsonb) is
+  'internal: the passages of a document as they were exported';
 
 create or replace function crm.import_documents(lines text, account uuid = null) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -148,7 +153,8 @@ begin
     begin
       document := line::jsonb;
     exception when invalid_text_representation or untranslatable_character then
-      raise exception using errcode = sqlstate, message = format('line %s is no JSON', number), detail = left(line, 200);
+      raise exception using errcode = sqlstate, message = format('line %s is not JSON', number),
+        detail = left(line, 200);
     end;
     perform crm.import_document(document, account);
     imported := imported + 1;
@@ -156,4 +162,5 @@ begin
   return imported;
 end
 $$;
-comment on function crm.import_documents(text, uuid) is 'take in several lines of export_documents() at once; returns how many. For a file of any size see import_document()';
+comment on function crm.import_documents(text, uuid) is
+  'take in several lines of export_documents() at once; returns how many. For a file of any size see import_document()';

@@ -33,7 +33,9 @@ begin
 end
 $$;
 comment on function crm.load_sample_data() is
-  'a dental clinic with people, enquiries and what came of them, as an account of its own; returns its id. Loaded again, it adds what is missing. No event tells of it, and nobody is reminded: what you change in it later is told. delete from crm.accounts where id = ... removes all of it';
+  'a dental clinic with people, enquiries and what came of them, as an account of its own; returns its id. Loaded '
+  'again, it adds what is missing. No event tells of it, and nobody is reminded: what you change in it later is told. '
+  'delete from crm.accounts where id = ... removes all of it';
 
 create or replace function crm.sample_10_people(account uuid) returns void
 language sql set search_path = pg_catalog, pg_temp as $$

@@ -37,7 +37,8 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
     'nearest_documents', 'match_filtered', 'match_by_index', 'plain_index_effort', 'vector_indexes']) f (name)
   left join pg_proc p on p.pronamespace = to_regnamespace('crm') and p.proname = f.name and p.prorettype <> 'trigger'::regtype
 $$;
-comment on function crm.application_functions() is 'what an application''s role may call; null stands for a name that is no function any more';
+comment on function crm.application_functions() is
+  'what an application''s role may call; null for a name that is no longer a function';
 
 create or replace function crm.application_tables() returns table (privileges text, names text[])
 immutable language sql set search_path = pg_catalog, pg_temp as $$
@@ -54,7 +55,8 @@ immutable language sql set search_path = pg_catalog, pg_temp as $$
       'reminder_kinds', 'meta_endpoints', 'meta_outcomes', 'meta_events', 'tools', 'tool_errors', 'document_sources', 'document_imports',
       'leads_high_priority', 'leads_untouched', 'pipeline', 'possible_duplicates', 'upcoming_appointments', 'agenda', 'active_penalties'])) t
 $$;
-comment on function crm.application_tables() is 'the tables and views that an application''s role may work with, and how; row level security says which rows';
+comment on function crm.application_tables() is
+  'the tables and views that an application''s role may work with, and how; row level security says which rows';
 
 create or replace function crm.grant_access(role regrole, account uuid = null, as_user text = null) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -66,13 +68,15 @@ declare
   t record;
 begin
   if name is null then
-    raise exception using errcode = 'undefined_object', message = 'which role is not said';
+    raise exception using errcode = 'undefined_object', message = 'no role given';
   elsif account is not null and not exists (select from crm.accounts a where a.id = account) then
-    raise exception using errcode = 'no_data_found', message = format('there is no account %s', account), hint = 'They are in crm.accounts.';
+    raise exception using errcode = 'no_data_found', message = format('there is no account %s', account),
+      hint = 'They are in crm.accounts.';
   elsif as_user is null and account is not null then
     as_user := name;
   elsif account is null and not exists (select from crm.account_members m where m.user_id = as_user) and as_user is not null then
-    raise exception using errcode = 'no_data_found', message = format('"%s" is no member of any account', left(as_user, 100)),
+    raise exception using errcode = 'no_data_found',
+      message = format('"%s" is not a member of any account', left(as_user, 100)),
       hint = format('Say of which one: select crm.grant_access(%L, account => ..., as_user => %L);', name, as_user);
   end if;
   execute format('grant usage on schema crm to %s', role);
@@ -99,8 +103,10 @@ begin
 end
 $$;
 comment on function crm.grant_access(regrole, uuid, text) is
-  'let a role of an application work in schema crm: the verbs and tables of crm.application_functions() and application_tables(); row level security shows it the accounts of crm.current_user_id(). '
-  'account: of a role that connects by itself (n8n, a worker): it is a member of that account, under the name as_user (default the role''s), and cannot say that it is somebody else';
+  'let a role of an application work in schema crm: the verbs and tables of crm.application_functions() and '
+  'application_tables(); row level security shows it the accounts of crm.current_user_id(). account: of a role that '
+  'connects by itself (n8n, a worker): it is a member of that account, under the name as_user (default the role''s), '
+  'and cannot say that it is somebody else';
 
 do $$
 declare

@@ -60,7 +60,7 @@ comment on function frontdesk.library_version() is 'version of the loaded librar
 create or replace function frontdesk.wake(reboot boolean = false) returns void
 language c as 'MODULE_PATHNAME', 'wake_engine_wrapper';
 comment on function frontdesk.wake(boolean) is
-  'wake the engine when this transaction commits (starting it if it is not there); reboot: it reads its identity and cursors anew';
+  'wake the engine when this transaction commits (starting it if it is not there); reboot: it reads its identity and cursors again';
 
 create or replace function frontdesk.config_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -91,7 +91,7 @@ stable language sql security definer set search_path = pg_catalog, frontdesk, pg
   where d.datname = current_database()
 $$;
 comment on function frontdesk.is_clone() is
-  'true where this database is a copy (restored dump, copied or upgraded cluster) that was not adopted: it sends nothing';
+  'whether this database is a copy (restored dump, copied or upgraded cluster) that was not adopted: it sends nothing';
 
 create or replace function frontdesk.start() returns text
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -214,7 +214,7 @@ begin
   where c.endpoint_id = 0;
 end
 $$;
-comment on function frontdesk.lag() is 'committed events that the engine has not dealt with yet (counted to 100,000), and the oldest of them';
+comment on function frontdesk.lag() is 'committed events that the engine has not processed yet (counted to 100,000), and the oldest of them';
 
 create or replace function frontdesk.engine_blockers(engine int) returns text
 stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$

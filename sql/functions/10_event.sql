@@ -27,7 +27,7 @@ comment on function frontdesk_internal.is_reserved(text) is
 create or replace function frontdesk.check_own_type(type text, what text = 'event type') returns text
 immutable parallel safe language c as 'MODULE_PATHNAME', 'check_own_type_wrapper';
 comment on function frontdesk.check_own_type(text, text) is
-  'the type itself, or an error saying that it is none or belongs to the engine: asked wherever somebody names a type of events to be recorded';
+  'the type itself, or an error: not a valid type, or reserved for the engine';
 
 create or replace function frontdesk.check_filter(filter jsonb) returns jsonb
 immutable parallel safe language c as 'MODULE_PATHNAME', 'check_filter_wrapper';
@@ -127,7 +127,7 @@ create or replace function frontdesk.watch(
 language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.watch(regclass, text, text[], name, name[], jsonb, name[], name[], name) is
   'record changes of this table''s rows as events: <entity>.created, .updated, .deleted, .truncated, or <entity>.<new state> when state_column changes. '
-  'columns: an update that changes none of them is no event. condition: a filter over {"op", "new", "old"}. redact: columns left out of the record. '
+  'columns: an update that changes none of them makes no event. condition: a filter over {"op", "new", "old"}. redact: columns left out of the record. '
   'key_columns: default the primary key. tenant_column: a uuid. Called again it replaces the watch. Caller must own the table';
 
 create or replace function frontdesk_internal.watch(
@@ -186,7 +186,7 @@ begin
     end;
   end loop;
   raise exception using errcode = 'lock_not_available', message = format('table %s is busy', source),
-    detail = 'Others have been writing to it in transactions that are not over. A trigger is made in a moment without any.',
+    detail = 'Open transactions have written to it. The trigger is created at a moment without any.',
     hint = 'Call it again; pg_stat_activity shows the open transactions.';
 end
 $$;
@@ -272,7 +272,7 @@ comment on function frontdesk_internal.watch_rights() is
 
 create or replace function frontdesk.unwatch(source regclass) returns boolean
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.unwatch(regclass) is 'record changes of this table no more; false when it was not watched. Events already recorded are delivered';
+comment on function frontdesk.unwatch(regclass) is 'stop recording changes of this table; false when it was not watched. Events already recorded are delivered';
 
 create or replace function frontdesk_internal.unwatch(source regclass) returns boolean
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$

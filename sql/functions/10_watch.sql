@@ -100,7 +100,7 @@ begin
       end loop;
     end if;
     if exists (select from pg_attribute a where a.attrelid = w.source and a.attname = w.config->>'tenant' and a.atttypid <> 'uuid'::regtype and not a.attisdropped) then
-      raise warning using message = format('column "%s" of %s is the tenant of its watch and no uuid any more', w.config->>'tenant', w.source),
+      raise warning using message = format('column "%s" of %s is the tenant column of its watch and no longer of type uuid', w.config->>'tenant', w.source),
         detail = 'Its events go to no endpoint of a tenant.', hint = format('Call frontdesk.watch(%L, ...) with another tenant_column, or without.', w.source);
     end if;
   end loop;

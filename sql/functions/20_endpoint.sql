@@ -50,7 +50,7 @@ comment on function frontdesk.seal(text) is
 
 create or replace function frontdesk.reseal(sealed bytea, old_key_file text, whose text) returns bytea
 volatile language c as 'MODULE_PATHNAME', 'reseal_wrapper';
-comment on function frontdesk.reseal(bytea, text, text) is 'internal: encrypt anew with the present key';
+comment on function frontdesk.reseal(bytea, text, text) is 'internal: encrypt again with the present key';
 
 create or replace function frontdesk_internal.check_endpoint(new frontdesk.endpoint) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -84,7 +84,7 @@ begin
   end if;
   if new.rate_per_second <= 0 or new.rate_per_second > 1000000 or new.rate_per_second = 'NaN' then
     raise exception using errcode = 'invalid_parameter_value', message = format('rate_per_second %s is out of range', new.rate_per_second),
-      hint = 'More than 0 and at most 1000000 a second; 0.2 is one in five seconds; null is no limit.';
+      hint = 'More than 0 and at most 1000000 a second; 0.2 is one in five seconds; null means no limit.';
   end if;
 end
 $$;
@@ -235,7 +235,7 @@ begin
     raise exception using errcode = 'object_not_in_prerequisite_state',
       message = format('endpoint "%s" has credentials that were given for %s', name, frontdesk_internal.url_origin(before.url)),
       detail = format('%s would be sent to %s.', array_to_string(before.credentials, ', '), frontdesk_internal.url_origin(url)),
-      hint = 'Give them anew in headers, or say keep_credentials => true.';
+      hint = 'Pass the credentials again in headers, or say keep_credentials => true.';
   end if;
   update frontdesk.endpoint e set
     url = coalesce(url, e.url), events = coalesce(events, e.events),
@@ -263,8 +263,8 @@ begin
 end
 $$;
 comment on function frontdesk.alter_endpoint(text, text, text[], text, jsonb, jsonb, text, text, jsonb, int, int, numeric, boolean, uuid, boolean, boolean) is
-  'change an endpoint; null keeps what is (to remove: JSON null for filter and retry, infinity for rate_per_second, the nil uuid for tenant). What waits is sent to the new URL, under the new settings. '
-  'headers replaces all headers; the value ******** keeps the stored credential. A URL of another host needs the credentials anew, or keep_credentials => true. '
+  'change an endpoint; null keeps the present value (to remove: JSON null for filter and retry, infinity for rate_per_second, the nil uuid for tenant). What waits is sent to the new URL, under the new settings. '
+  'headers replaces all headers; the value ******** keeps the stored credential. A URL of another host needs the credentials again, or keep_credentials => true. '
   'secret replaces all signing secrets at once; rotate_secret() keeps the old one beside it for a while';
 
 create or replace function frontdesk.remove_endpoint(name text) returns void
@@ -279,7 +279,7 @@ begin
 end
 $$;
 comment on function frontdesk.remove_endpoint(text) is
-  'deliver to this endpoint no more; what waits for it is forgotten, its attempts stay in the log';
+  'stop delivering to this endpoint; what waits for it is forgotten, its attempts stay in the log';
 
 create or replace function frontdesk.set_endpoint_state(name text, new_state text, reason text) returns void
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -308,7 +308,7 @@ begin
 end
 $$;
 comment on function frontdesk.resume_endpoint(text) is
-  'go on with a paused or disabled endpoint, from where it stopped; what waits for its next retry is tried at once, so it is also the word for "the receiver is back"';
+  'go on with a paused or disabled endpoint, from where it stopped; what waits for a retry is tried at once, so call it when the receiver is back';
 
 create or replace function frontdesk.reencrypt_secrets(old_key_file text = null) returns bigint
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$

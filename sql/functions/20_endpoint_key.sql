@@ -6,7 +6,8 @@ declare
   this bigint := frontdesk.endpoint_id(name);
 begin
   if overlap is null or overlap < '0' or overlap > '90 days' then
-    raise exception using errcode = 'invalid_parameter_value', message = format('overlap %s is out of range', coalesce(overlap::text, 'null')),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('overlap %s is out of range', coalesce(overlap::text, 'null')),
       hint = '0 to 90 days.';
   end if;
   new_secret := frontdesk.check_secret(coalesce(new_secret, frontdesk.new_secret()));
@@ -18,9 +19,10 @@ begin
   return new_secret;
 end
 $$;
-comment on function frontdesk.rotate_secret(text, text, interval) is
-  'sign with a new secret, and with the old ones beside it until the overlap is over; returns the new one, which is shown only now. '
-  'With signature sha256, which has room for one, the first attempt is signed with the new secret and the next ones with the others in turn; a header of the same name and -All has all signatures';
+comment on function frontdesk.rotate_secret is
+  'sign with a new secret, and with the old ones beside it until the overlap is over; returns the new one, which is '
+  'shown only now. With signature sha256, which has room for one, the first attempt is signed with the new secret and '
+  'the next ones with the others in turn; a header of the same name and -All has all signatures';
 
 create or replace function frontdesk.public_key(name text) returns text
 stable language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -31,12 +33,14 @@ declare
     order by s.id desc limit 1);
 begin
   if result is null then
-    raise exception using errcode = 'object_not_in_prerequisite_state', message = format('endpoint "%s" has no public key', name),
+    raise exception using errcode = 'object_not_in_prerequisite_state',
+      message = format('endpoint "%s" has no public key', name),
       detail = 'It signs with a secret that it shares with its receiver, or not at all.',
       hint = format('select frontdesk.rotate_secret(%L, frontdesk.new_signing_key());', name);
   end if;
   return result;
 end
 $$;
-comment on function frontdesk.public_key(text) is
-  'whpk_<base64>: what the receiver of an endpoint that signs with an ed25519 key (whsk_...) verifies with: the signatures v1a of webhook-signature';
+comment on function frontdesk.public_key is
+  'whpk_<base64>: what the receiver of an endpoint that signs with an ed25519 key (whsk_...) verifies with: the '
+  'signatures v1a of webhook-signature';

@@ -3,11 +3,11 @@
 create or replace function frontdesk.pattern_matches(pattern text, type text) returns boolean
 immutable parallel safe language c as 'MODULE_PATHNAME', 'pattern_matches_wrapper';
 comment on function frontdesk.pattern_matches(text, text) is
-  'does this event pattern match this event type: * is one segment, ** or a trailing * any rest';
+  'whether this event pattern matches this event type: * is one segment, ** or a trailing * any rest';
 
 create or replace function frontdesk.filter_matches(filter jsonb, document jsonb) returns boolean
 immutable parallel safe language c as 'MODULE_PATHNAME', 'filter_matches_wrapper';
-comment on function frontdesk.filter_matches(jsonb, jsonb) is 'does this filter match this JSON document';
+comment on function frontdesk.filter_matches(jsonb, jsonb) is 'whether this filter matches this JSON document';
 
 create or replace function frontdesk.operation(op "char") returns text
 immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
@@ -81,7 +81,7 @@ begin
     if never.outcome is not null then
       raise exception using errcode = 'invalid_parameter_value',
         message = format('event %s is not for endpoint "%s"', e.id, only_to.name), detail = never.reason,
-        hint = case when e.op = 'H' then format('Without an endpoint it goes where it went before: replay(%s).', e.id)
+        hint = case when e.op = 'H' then format('Without an endpoint it goes to its own URL again: replay(%s).', e.id)
           else format('For which endpoints it is: select * from frontdesk.explain_event(%s);', e.id) end;
     end if;
   end if;
@@ -155,7 +155,7 @@ begin
   return result;
 end
 $$;
-comment on function frontdesk.discard(bigint, text) is 'try this event no more, and forget its dead letters; returns how many deliveries were dropped';
+comment on function frontdesk.discard(bigint, text) is 'stop retrying this event, and forget its dead letters; returns how many deliveries were dropped';
 
 create or replace function frontdesk.discard(endpoint text) returns bigint
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -172,7 +172,7 @@ begin
   return result;
 end
 $$;
-comment on function frontdesk.discard(text) is 'try nothing that failed on this endpoint again, and forget its dead letters; returns how many deliveries were dropped';
+comment on function frontdesk.discard(text) is 'stop retrying what failed on this endpoint, and forget its dead letters; returns how many deliveries were dropped';
 
 create or replace function frontdesk_internal.never_for(e frontdesk.event, n frontdesk.endpoint, out outcome text, out reason text)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -279,4 +279,4 @@ create or replace function frontdesk.verify_webhook(
   secret text, headers jsonb, body bytea, scheme text = 'standard', tolerance interval = '5 minutes') returns boolean
 stable parallel safe language c as 'MODULE_PATHNAME', 'verify_webhook_wrapper';
 comment on function frontdesk.verify_webhook(text, jsonb, bytea, text, interval) is
-  'was this incoming webhook signed with this secret, and lately: schemes standard (Standard Webhooks 1.0), sha256 (GitHub), stripe, twilio (with the full URL as header ":url"), chatwoot. Constant time';
+  'whether this incoming webhook was signed with this secret, and recently; schemes: standard (Standard Webhooks 1.0), sha256 (GitHub), stripe, twilio (with the full URL as header ":url"), chatwoot. Constant time';

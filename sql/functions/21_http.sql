@@ -3,9 +3,10 @@
 create or replace function frontdesk.http_request(
   method text, url text, body bytea = null, headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.http_request(text, text, bytea, jsonb, text, int) is
-  'put a request into the outbox; it is sent after this transaction commits, and returns the id for response(). sign_with: the name of an endpoint whose secret signs it. '
-  'Any status is an answer, except 429, 502, 503 and 504, which like a failed connection are tried 3 more times (after 1, 5 and 30 s)';
+comment on function frontdesk.http_request is
+  'put a request into the outbox; it is sent after this transaction commits, and returns the id for response(). '
+  'sign_with: the name of an endpoint whose secret signs it. Any status is a response, except 429, 502, 503 and 504, '
+  'which like a failed connection are tried 3 more times (after 1, 5 and 30 s)';
 
 create or replace function frontdesk_internal.http_request(
   method text, url text, body bytea, headers jsonb, sign_with text, timeout_ms int) returns bigint
@@ -26,13 +27,14 @@ begin
   end if;
   headers := frontdesk.check_headers(coalesce(headers, '{}'));
   if timeout_ms is null or timeout_ms not between 100 and 120000 then
-    raise exception using errcode = 'invalid_parameter_value', message = format('timeout_ms %s is out of range', coalesce(timeout_ms::text, 'null')),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('timeout_ms %s is out of range', coalesce(timeout_ms::text, 'null')),
       hint = '100 to 120000 milliseconds.';
   end if;
   if octet_length(body) > current_setting('frontdesk.max_payload_kb')::bigint * 1024 then
     raise exception using errcode = 'program_limit_exceeded',
       message = format('the body has %s bytes, more than frontdesk.max_payload_kb allows', octet_length(body)),
-      hint = 'Send less, or an administrator raises the setting.';
+      hint = 'Send less, or let an administrator raise the setting.';
   end if;
   if sign_with is not null then
     perform frontdesk.endpoint_id(sign_with);
@@ -61,25 +63,26 @@ begin
       else coalesce(headers, '{}') || '{"Content-Type": "application/json"}' end, sign_with, timeout_ms);
 end
 $$;
-comment on function frontdesk_internal.http_json(text, text, jsonb, jsonb, text, int) is 'internal: a request with a JSON body';
+comment on function frontdesk_internal.http_json is 'internal: a request with a JSON body';
 
 create or replace function frontdesk.http_post(url text, body jsonb = '{}', headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.http_post(text, jsonb, jsonb, text, int) is 'asynchronous POST of a JSON body; returns the id for response() and await_response(). See http_request()';
+comment on function frontdesk.http_post is
+  'asynchronous POST of a JSON body; returns the id for response() and await_response(). See http_request()';
 create or replace function frontdesk_internal.http_post(url text, body jsonb, headers jsonb, sign_with text, timeout_ms int) returns bigint
 return frontdesk_internal.http_json('POST', url, body, headers, sign_with, timeout_ms);
 comment on function frontdesk_internal.http_post(text, jsonb, jsonb, text, int) is 'internal: http_post()';
 
 create or replace function frontdesk.http_put(url text, body jsonb = '{}', headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.http_put(text, jsonb, jsonb, text, int) is 'asynchronous PUT of a JSON body; see http_request()';
+comment on function frontdesk.http_put is 'asynchronous PUT of a JSON body; see http_request()';
 create or replace function frontdesk_internal.http_put(url text, body jsonb, headers jsonb, sign_with text, timeout_ms int) returns bigint
 return frontdesk_internal.http_json('PUT', url, body, headers, sign_with, timeout_ms);
 comment on function frontdesk_internal.http_put(text, jsonb, jsonb, text, int) is 'internal: http_put()';
 
 create or replace function frontdesk.http_patch(url text, body jsonb = '{}', headers jsonb = '{}', sign_with text = null, timeout_ms int = 5000) returns bigint
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.http_patch(text, jsonb, jsonb, text, int) is 'asynchronous PATCH of a JSON body; see http_request()';
+comment on function frontdesk.http_patch is 'asynchronous PATCH of a JSON body; see http_request()';
 create or replace function frontdesk_internal.http_patch(url text, body jsonb, headers jsonb, sign_with text, timeout_ms int) returns bigint
 return frontdesk_internal.http_json('PATCH', url, body, headers, sign_with, timeout_ms);
 comment on function frontdesk_internal.http_patch(text, jsonb, jsonb, text, int) is 'internal: http_patch()';
@@ -102,14 +105,16 @@ create or replace function frontdesk.http_fetch(
   method text, url text, headers jsonb = '{}', body bytea = null, timeout_ms int = 5000)
 returns table (status int, response_headers jsonb, response_body bytea, address inet, duration_ms real)
 language c as 'MODULE_PATHNAME', 'http_fetch_wrapper';
-comment on function frontdesk.http_fetch(text, text, jsonb, bytea, int) is
-  'request now and wait for the answer, within the transaction: for tools, not for triggers. Cancel and statement_timeout end it; a failure raises. Not granted to PUBLIC';
+comment on function frontdesk.http_fetch is
+  'send a request now and wait for the response, within the transaction: for tools, not for triggers. Cancel and '
+  'statement_timeout end it; a failure raises. Not granted to PUBLIC';
 
 create or replace function frontdesk.response(id bigint)
 returns table (status int, headers jsonb, body text, error text)
 stable language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.response(bigint) is
-  'the last answer to a request or event: status, headers and body, or the error; no row while there is none. body is text, with invalid UTF-8 replaced; frontdesk.attempt.response_body has the bytes';
+comment on function frontdesk.response is
+  'the last response to a request or event: status, headers and body, or the error; no row until there is one. body '
+  'is text, with invalid UTF-8 replaced; frontdesk.attempt.response_body has the bytes';
 
 create or replace function frontdesk_internal.response(id bigint)
 returns table (status int, headers jsonb, body text, error text)
@@ -140,8 +145,9 @@ begin
   then
     return;
   end if;
-  raise exception using errcode = 'insufficient_privilege', message = format('request %s was made by another role', e.id),
-    hint = 'The role that made it, its members, and who administers the extension may see the response.';
+  raise exception using errcode = 'insufficient_privilege',
+    message = format('request %s was made by another role', e.id),
+    hint = 'Only the role that made it, its members, and the extension''s owner may see the response.';
 end
 $$;
 comment on function frontdesk_internal.check_requester(frontdesk.event) is
@@ -154,8 +160,9 @@ comment on function frontdesk.utf8(bytea) is 'the bytes as text; what is not UTF
 create or replace function frontdesk.await_response(id bigint, timeout interval = '10 seconds')
 returns table (status int, headers jsonb, body text, error text)
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.await_response(bigint, interval) is
-  'wait for the answer to a request whose transaction is committed; after the timeout what response() knows, which may be no row';
+comment on function frontdesk.await_response is
+  'wait for the response to a request whose transaction is committed; after the timeout returns what response() '
+  'knows, which may be no row';
 create or replace function frontdesk_internal.await_response(id bigint, timeout interval)
 returns table (status int, headers jsonb, body text, error text)
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$

@@ -6,7 +6,8 @@ select e.id, e.name, e.url,
   e.events, e.headers || coalesce((select jsonb_object_agg(c, '********') from unnest(e.credentials) c), '{}') as headers, e.retry as retry_config, e.state = 'active' as is_active, e.created_at, e.updated_at
 from frontdesk.endpoint e;
 comment on view frontdesk.webhook_configs is
-  'the endpoints as rows that can be inserted, updated and deleted; a secret can be written and is never shown, and so it is with the headers that are credentials: ******** is left as it is stored';
+  'the endpoints as rows that can be inserted, updated and deleted; a secret or a credential header can be written '
+  'and is never shown: ******** keeps the stored value';
 
 create or replace function frontdesk.webhook_configs_write() returns trigger
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -35,7 +36,8 @@ begin
   return new;
 end
 $$;
-comment on function frontdesk.webhook_configs_write() is 'trigger: writes to webhook_configs become add_endpoint(), alter_endpoint(), remove_endpoint()';
+comment on function frontdesk.webhook_configs_write is
+  'trigger: writes to webhook_configs become add_endpoint(), alter_endpoint(), remove_endpoint()';
 create or replace trigger webhook_configs_write instead of insert or update or delete on frontdesk.webhook_configs
   for each row execute function frontdesk.webhook_configs_write();
 
@@ -57,20 +59,24 @@ begin
   perform frontdesk.check_own_type(p_event_type);
   select * into n from frontdesk.endpoint e where e.name = p_webhook_name;
   if not found then
-    raise warning using errcode = 'undefined_object', message = format('webhook "%s" does not exist, nothing is sent', p_webhook_name),
+    raise warning using errcode = 'undefined_object',
+      message = format('webhook "%s" does not exist, nothing is sent', p_webhook_name),
       hint = 'Make it with frontdesk.add_endpoint().';
     return null;
   end if;
   if not exists (select from unnest(n.events) p where frontdesk.pattern_matches(p, p_event_type)) then
-    raise warning using errcode = 'undefined_object', message = format('webhook "%s" does not take event "%s", nothing is sent', p_webhook_name, p_event_type),
+    raise warning using errcode = 'undefined_object',
+      message = format('webhook "%s" does not take event "%s", nothing is sent', p_webhook_name, p_event_type),
       detail = format('Its events are %s.', n.events);
     return null;
   end if;
   return frontdesk.record_event(p_event_type, 'E', coalesce(p_payload, '{}'), target => n.id);
 end
 $$;
-comment on function frontdesk.send_webhook_with_retry(text, text, jsonb, int) is
-  'send this event to this endpoint when the transaction commits, with retries; returns the event id. An unknown endpoint or an event that it does not take is a warning and null, never an error in a trigger. p_attempt is accepted and not needed';
+comment on function frontdesk.send_webhook_with_retry is
+  'send this event to this endpoint when the transaction commits, with retries; returns the event id. An unknown '
+  'endpoint or an event that it does not take is a warning and null, never an error in a trigger. p_attempt is '
+  'accepted and not needed';
 
 create or replace function frontdesk.test_webhook(p_webhook_name text, p_test_payload jsonb = '{"test": true}') returns bigint
 language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -95,5 +101,6 @@ stable language sql security definer set search_path = pg_catalog, frontdesk, pg
   where p_webhook_name is null or e.name = p_webhook_name
   group by e.id, e.name order by e.name
 $$;
-comment on function frontdesk.get_webhook_stats(text, int) is
-  'per endpoint over the last days: requests made, succeeded (2xx), failed (all others), mean response time, requests by event type';
+comment on function frontdesk.get_webhook_stats is
+  'per endpoint over the last days: requests made, succeeded (2xx), failed (all others), mean response time, requests '
+  'by event type';

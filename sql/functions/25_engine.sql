@@ -164,7 +164,7 @@ language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   delete from frontdesk.dead_letter d where d.endpoint_id > 0 and not exists (select from frontdesk.endpoint e where e.id = d.endpoint_id);
 $$;
 comment on function frontdesk.engine_forget() is
-  'engine: what it wrote for an endpoint while remove_endpoint() was under way and saw it not';
+  'engine: remove rows that were written for an endpoint while remove_endpoint() deleted it';
 
 create or replace function frontdesk.engine_done(event_ids bigint[], endpoint_ids bigint[]) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$

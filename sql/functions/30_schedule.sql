@@ -2,7 +2,8 @@
 
 create or replace function frontdesk.check_schedule(schedule text) returns text
 immutable parallel safe language c as 'MODULE_PATHNAME', 'check_schedule_wrapper';
-comment on function frontdesk.check_schedule(text) is 'the schedule itself, or an error naming the field, its position and what was expected';
+comment on function frontdesk.check_schedule is
+  'the schedule itself, or an error naming the field, its position and what was expected';
 
 create or replace function frontdesk.check_timezone(timezone text) returns text
 stable language c as 'MODULE_PATHNAME', 'check_timezone_wrapper';
@@ -10,8 +11,9 @@ comment on function frontdesk.check_timezone(text) is 'the name of the time zone
 
 create or replace function frontdesk.check_command(command text) returns text
 stable language c as 'MODULE_PATHNAME', 'check_command_wrapper';
-comment on function frontdesk.check_command(text) is
-  'the command itself, or an error when it is empty or does not parse, with the position; its objects need not exist yet';
+comment on function frontdesk.check_command is
+  'the command itself, or an error when it is empty or does not parse, with the position; its objects need not exist '
+  'yet';
 
 create or replace function frontdesk.jobs_changed() returns void
 language c as 'MODULE_PATHNAME', 'jobs_changed_wrapper';
@@ -20,8 +22,9 @@ comment on function frontdesk.jobs_changed() is 'internal: the engine looks at t
 create or replace function frontdesk.next_runs(
   schedule text, timezone text = 'UTC', count int = 5, after timestamptz = null) returns setof timestamptz
 stable language c as 'MODULE_PATHNAME', 'next_runs_wrapper';
-comment on function frontdesk.next_runs(text, text, int, timestamptz) is
-  'the moments at which a job with this schedule would run; after: now when null. A skipped hour is made up for right after it, a repeated hour counts once for fixed times';
+comment on function frontdesk.next_runs is
+  'the moments at which a job with this schedule would run; after: now when null. A skipped hour is made up for right '
+  'after it, a repeated hour counts once for fixed times';
 
 create or replace function frontdesk.database_timezone() returns text
 stable language sql security definer set search_path = pg_catalog, pg_temp as $$
@@ -35,7 +38,8 @@ stable language sql security definer set search_path = pg_catalog, pg_temp as $$
     (select f.setting from pg_file_settings f where f.name ilike 'timezone' and f.applied order by f.seqno desc limit 1),
     'UTC')) z (name)
 $$;
-comment on function frontdesk.database_timezone() is 'internal: the time zone of this database, whatever that of the session is';
+comment on function frontdesk.database_timezone is
+  'internal: the time zone of this database, whatever that of the session is';
 
 create or replace function frontdesk.job_check() returns trigger
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -59,7 +63,7 @@ begin
   perform frontdesk.check_command(new.command);
   if new.timeout <= '0' or new.timeout > '30 days' then
     raise exception using errcode = 'invalid_parameter_value', message = format('timeout %s is out of range', new.timeout),
-      hint = 'More than 0 and at most 30 days; null is no limit.';
+      hint = 'More than 0 and at most 30 days; null means no limit.';
   end if;
   if new.overlap is null or new.overlap not in ('skip', 'queue', 'allow') then
     raise exception using errcode = 'invalid_parameter_value', message = format('overlap "%s" is unknown', new.overlap),
@@ -117,13 +121,15 @@ begin
   return result::regrole;
 end
 $$;
-comment on function frontdesk_internal.job_owner(name) is 'the role of this name, which the caller must be able to become, or the caller';
+comment on function frontdesk_internal.job_owner is
+  'the role of this name, which the caller must be able to become, or the caller';
 
 create or replace function frontdesk_internal.job_scheduler(owner regrole) returns name
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select r.rolname from pg_roles r where r.oid = frontdesk_internal.caller() and r.oid <> owner and not r.rolsuper
 $$;
-comment on function frontdesk_internal.job_scheduler(regrole) is 'who has to remain a member of a job''s owner for it to run; null: nobody';
+comment on function frontdesk_internal.job_scheduler is
+  'who has to remain a member of a job''s owner for it to run; null: nobody';
 
 create or replace function frontdesk_internal.job_login(owner regrole) returns boolean
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -148,11 +154,12 @@ create or replace function frontdesk.schedule(
   overlap text = 'skip', max_retries int = 0, retry_delay interval = '1 minute', catch_up text = 'one',
   active boolean = true) returns bigint
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.schedule(text, text, text, text, name, interval, text, int, interval, text, boolean) is
-  'run this command by this schedule; a job of the same name and owner is replaced. Returns its id. '
-  'schedule: five cron fields (six with seconds), @daily and its like, @reboot, 30 seconds, every 2 hours. timezone: default the database''s. '
-  'username: the role it runs as, default the caller. timeout: a longer run is cancelled. overlap: when the last run is not over, skip, queue (one waits) or allow. '
-  'max_retries, retry_delay: a failed run is tried again, after twice as long each time. catch_up: of what was missed while the server was down, run none, one or all';
+comment on function frontdesk.schedule is
+  'run this command by this schedule; a job of the same name and owner is replaced. Returns its id. schedule: five '
+  'cron fields (six with seconds), @daily and the like, @reboot, 30 seconds, every 2 hours. timezone: default the '
+  'database''s. username: the role it runs as, default the caller. timeout: a longer run is cancelled. overlap: when '
+  'the last run is not over, skip, queue (one waits) or allow. max_retries, retry_delay: a failed run is tried again, '
+  'after twice as long each time. catch_up: of what was missed while the server was down, run none, one or all';
 create or replace function frontdesk_internal.schedule(
   name text, schedule text, command text, timezone text, username name, timeout interval,
   overlap text, max_retries int, retry_delay interval, catch_up text,
@@ -175,14 +182,15 @@ begin
   return result;
 end
 $$;
-comment on function frontdesk_internal.schedule(text, text, text, text, name, interval, text, int, interval, text, boolean) is 'behind frontdesk.schedule()';
+comment on function frontdesk_internal.schedule is 'behind frontdesk.schedule()';
 
 create or replace function frontdesk.schedule_once(
   at timestamptz, command text, name text = null, username name = null, timeout interval = null, max_retries int = 0,
   retry_delay interval = '1 minute', catch_up text = 'one') returns bigint
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.schedule_once(timestamptz, text, text, name, interval, int, interval, text) is
-  'run this command once, at this time (at once when it is past); returns the id of the job, which is inactive after it';
+comment on function frontdesk.schedule_once is
+  'run this command once, at this time (at once when it is past); returns the id of the job, which is inactive after '
+  'it';
 create or replace function frontdesk_internal.schedule_once(
   at timestamptz, command text, name text, username name, timeout interval, max_retries int,
   retry_delay interval, catch_up text) returns bigint
@@ -207,7 +215,7 @@ begin
   return result;
 end
 $$;
-comment on function frontdesk_internal.schedule_once(timestamptz, text, text, name, interval, int, interval, text) is 'behind frontdesk.schedule_once()';
+comment on function frontdesk_internal.schedule_once is 'behind frontdesk.schedule_once()';
 
 create or replace function frontdesk_internal.job_id(job text, needed boolean) returns bigint
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -225,7 +233,7 @@ begin
         select j.name from frontdesk.job j where pg_has_role(caller, j.owner::oid, 'set') order by j.name limit 20) j) || '.',
         'Make one with frontdesk.schedule().');
   elsif cardinality(those) > 1 then
-    raise exception using errcode = 'ambiguous_parameter', message = format('job "%s" is not one job', job),
+    raise exception using errcode = 'ambiguous_parameter', message = format('job name "%s" is ambiguous', job),
       detail = (select string_agg(format('Job %s belongs to %s.', f.id, f.owner), ' ' order by f.id) from unnest(those) f),
       hint = 'Give its id instead of its name.';
   end if;
@@ -233,7 +241,8 @@ begin
 end
 $$;
 comment on function frontdesk_internal.job_id(text, boolean) is
-  'the id of the job of this name: the caller''s own, or the only one among those of roles that they can become; an error when there are several';
+  'the id of the job of this name: the caller''s own, or the only one among those of roles that they can become; an '
+  'error when there are several';
 
 create or replace function frontdesk_internal.job_id(job bigint, needed boolean) returns bigint
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -251,7 +260,8 @@ comment on function frontdesk_internal.job_id(bigint, boolean) is 'the job of th
 
 create or replace function frontdesk.unschedule(name text) returns boolean
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.unschedule(text) is 'remove a job; false when there is none. A run under way is finished, the history stays';
+comment on function frontdesk.unschedule(text) is
+  'remove a job; false when there is no such job. A run under way is finished, the history stays';
 create or replace function frontdesk_internal.unschedule(name text) returns boolean
 language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   with gone as (delete from frontdesk.job j where j.id = frontdesk_internal.job_id(unschedule.name, false) returning 1)
@@ -261,7 +271,8 @@ comment on function frontdesk_internal.unschedule(text) is 'behind frontdesk.uns
 
 create or replace function frontdesk.unschedule(id bigint) returns boolean
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.unschedule(bigint) is 'remove a job; false when there is none. A run under way is finished, the history stays';
+comment on function frontdesk.unschedule(bigint) is
+  'remove a job; false when there is no such job. A run under way is finished, the history stays';
 create or replace function frontdesk_internal.unschedule(id bigint) returns boolean
 language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   with gone as (delete from frontdesk.job j where j.id = frontdesk_internal.job_id(unschedule.id, false) returning 1)
@@ -275,7 +286,7 @@ create or replace function frontdesk.alter_job(
   name text = null) returns void
 language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.alter_job(bigint, text, text, text, name, interval, text, int, interval, text, boolean, text) is
-  'change a job; null keeps what is, timeout => ''0'' removes it';
+  'change a job; null keeps the present value, timeout => ''0'' removes it';
 create or replace function frontdesk_internal.alter_job(
   id bigint, schedule text, command text, timezone text, username name, timeout interval, overlap text, max_retries int, retry_delay interval,
   catch_up text, active boolean, name text) returns void
@@ -306,7 +317,7 @@ create or replace function frontdesk.alter_job(
   name text = null) returns void
 language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.alter_job(text, text, text, text, name, interval, text, int, interval, text, boolean, text) is
-  'change a job by its name; null keeps what is, timeout => ''0'' removes it, name => ... gives it another';
+  'change a job by its name; null keeps the present value, timeout => ''0'' removes it, name => ... gives it another';
 create or replace function frontdesk_internal.alter_job(
   job text, schedule text, command text, timezone text, username name, timeout interval, overlap text, max_retries int, retry_delay interval,
   catch_up text, active boolean, name text) returns void
@@ -320,7 +331,8 @@ comment on function frontdesk_internal.alter_job(text, text, text, text, name, i
 create or replace function frontdesk.run_job(id bigint) returns bigint
 language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.run_job(bigint) is
-  'run a job in the background when this transaction commits, whatever its schedule and also when it is inactive; returns the id of the run';
+  'run a job in the background when this transaction commits, whatever its schedule and also when it is inactive; '
+  'returns the id of the run';
 create or replace function frontdesk_internal.run_job(id bigint) returns bigint
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
@@ -344,7 +356,8 @@ comment on function frontdesk_internal.run_job(bigint) is 'behind frontdesk.run_
 create or replace function frontdesk.run_job(name text) returns bigint
 language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.run_job(text) is
-  'run a job in the background when this transaction commits, whatever its schedule and also when it is inactive; returns the id of the run';
+  'run a job in the background when this transaction commits, whatever its schedule and also when it is inactive; '
+  'returns the id of the run';
 create or replace function frontdesk_internal.run_job(name text) returns bigint
 language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select frontdesk_internal.run_job(frontdesk_internal.job_id(name, true))
@@ -353,8 +366,9 @@ comment on function frontdesk_internal.run_job(text) is 'behind frontdesk.run_jo
 
 create or replace function frontdesk.cancel_run(run_id bigint) returns boolean
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.cancel_run(bigint) is
-  'cancel a run that waits or is under way, when this transaction commits; false when it is over. It is not tried again';
+comment on function frontdesk.cancel_run is
+  'cancel a run that waits or is under way, when this transaction commits; false when it is over. It is not tried '
+  'again';
 create or replace function frontdesk_internal.cancel_run(run_id bigint) returns boolean
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin

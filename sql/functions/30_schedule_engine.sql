@@ -26,7 +26,8 @@ create or replace function frontdesk.engine_jobs_version() returns text
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select format('%s %s %s', count(*), max(j.updated_at), sum(j.id)) from frontdesk.job j
 $$;
-comment on function frontdesk.engine_jobs_version() is 'engine: differs after the jobs were changed by a prepared transaction, whose commit wakes nobody';
+comment on function frontdesk.engine_jobs_version is
+  'engine: differs after the jobs were changed by a prepared transaction, whose commit wakes nobody';
 
 create or replace function frontdesk.engine_job_problem(this_job bigint, why text) returns void
 language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -44,7 +45,8 @@ begin
     where r.status in ('waiting', 'cancelling') order by r.id;
 end
 $$;
-comment on function frontdesk.engine_job_requests() is 'engine: the runs that run_job() asked for, and those that cancel_run() wants to stop';
+comment on function frontdesk.engine_job_requests is
+  'engine: the runs that run_job() asked for, and those that cancel_run() wants to stop';
 
 create or replace function frontdesk.engine_job_start(job_ids bigint[], run_ids bigint[], attempts int[], scheduled timestamptz[])
 returns table (place int, run_id bigint, owner oid, name text, command text)
@@ -67,7 +69,8 @@ begin
     continue when not found or j.owner::oid = 0 or j.home is distinct from frontdesk.installation_id();
     why := (select w.reason from frontdesk_internal.job_reason w where w.job_id = j.id);
     if why is not null then
-      update frontdesk.job_run r set status = 'cancelled', finished_at = began, message = why where r.id = u.run_id and r.status = 'waiting';
+      update frontdesk.job_run r set status = 'cancelled', finished_at = began,
+      message = why where r.id = u.run_id and r.status = 'waiting';
       -- It is said in frontdesk.jobs; a row for every due time would say no more.
       insert into frontdesk.job_state as s (job_id, handled_until) values (j.id, u.due)
       on conflict (job_id) do update set handled_until = greatest(s.handled_until, excluded.handled_until), retry_at = null, retry_attempt = null, retry_scheduled_at = null;
@@ -126,8 +129,9 @@ begin
   end loop;
 end
 $$;
-comment on function frontdesk.engine_job_finish(bigint[], text[], timestamptz[], int[], bigint[], text[], text[], text[], int[], timestamptz[], text[]) is
-  'engine: these runs are over; the failures of each job in a row, when it is tried again, and whether job.failed or job.recovered is emitted';
+comment on function frontdesk.engine_job_finish is
+  'engine: these runs are over; the failures of each job in a row, when it is tried again, and whether job.failed or '
+  'job.recovered is emitted';
 
 create or replace function frontdesk.report_run(r frontdesk.job_run, report text, failures int, retry_at timestamptz) returns bigint
 language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -135,7 +139,7 @@ language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
     'status', r.status, 'attempt', r.attempt, 'scheduled_at', r.scheduled_at, 'started_at', r.started_at, 'finished_at', r.finished_at,
     'sqlstate', r.sqlstate, 'message', r.message, 'failures', failures, 'retry_at', retry_at), r.job_name)
 $$;
-comment on function frontdesk.report_run(frontdesk.job_run, text, int, timestamptz) is 'internal: emit job.failed or job.recovered';
+comment on function frontdesk.report_run is 'internal: emit job.failed or job.recovered';
 
 create or replace function frontdesk.engine_job_skip(job_ids bigint[], scheduled timestamptz[], reasons text[]) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -148,7 +152,8 @@ begin
   on conflict (job_id) do update set handled_until = greatest(s.handled_until, excluded.handled_until);
 end
 $$;
-comment on function frontdesk.engine_job_skip(bigint[], timestamptz[], text[]) is 'engine: these due times pass without a run, for the reason that is recorded';
+comment on function frontdesk.engine_job_skip is
+  'engine: these due times pass without a run, for the reason that is recorded';
 
 create or replace function frontdesk.engine_job_recover() returns bigint
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -164,7 +169,7 @@ begin
   where a.datname = current_database() and a.backend_type = 'frontdesk job';
   for r in
     update frontdesk.job_run x set status = 'interrupted', finished_at = frontdesk.now(),
-      message = 'the server or the engine ended in the middle of the run'
+      message = 'the server or the engine ended during the run'
     where x.status in ('running', 'cancelling') returning x.*
   loop
     recovered := recovered + 1;
@@ -184,8 +189,9 @@ begin
   return recovered;
 end
 $$;
-comment on function frontdesk.engine_job_recover() is
-  'engine, at its start: runs that were under way are interrupted, and tried again if their job says so; returns how many';
+comment on function frontdesk.engine_job_recover is
+  'engine, at its start: runs that were under way are interrupted, and tried again if their job says so; returns how '
+  'many';
 
 create or replace function frontdesk.jobs_owners_changed(roles oid[], new_owner oid) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -200,5 +206,6 @@ begin
   where j.owner = any (roles) and j.owner <> new_owner;
 end
 $$;
-comment on function frontdesk.jobs_owners_changed(oid[], oid) is
-  'internal: after REASSIGN OWNED the jobs of these roles are the new owner''s, and inactive; after DROP OWNED (no new owner) they are gone';
+comment on function frontdesk.jobs_owners_changed is
+  'internal: after REASSIGN OWNED the jobs of these roles are the new owner''s, and inactive; after DROP OWNED (no '
+  'new owner) they are gone';

@@ -8,7 +8,8 @@ stable language sql security definer set search_path = pg_catalog, frontdesk, pg
     i.state_reason
   from frontdesk.installation i left join frontdesk.engine_slot() s on true
 $$;
-comment on function frontdesk.engine_state() is 'is the engine of this database running, or why not; in one word, as status() says it at length';
+comment on function frontdesk.engine_state is
+  'is the engine of this database running, or why not; in one word, as status() says it at length';
 
 create or replace view frontdesk_internal.job_reason as
 select j.id as job_id,
@@ -33,14 +34,17 @@ left join lateral (
   select n.next_run from frontdesk.next_runs(coalesce(j.schedule, '@reboot'), j.timezone, 1) n (next_run)) n on true
 left join lateral (select * from frontdesk.job_run r where r.job_id = j.id order by r.id desc limit 1) r on true
 where pg_has_role(j.owner::oid, 'set');
-comment on view frontdesk.jobs is 'your jobs, when each runs next, how the last run went, and what is wrong with it (null: nothing)';
+comment on view frontdesk.jobs is
+  'your jobs, when each runs next, how the last run went, and what is wrong with it (null: nothing)';
 
 create or replace view frontdesk.job_runs with (security_barrier) as
 select r.id, r.job_id, r.job_name, r.owner::text as owner, r.command, r.status, r.attempt, r.scheduled_at, r.started_at, r.finished_at, r.pid, r.rows,
   r.result, r.sqlstate, r.message
 from frontdesk.job_run r
 where pg_has_role(r.owner::oid, 'set');
-comment on view frontdesk.job_runs is 'the runs of your jobs: waiting, running, cancelling; succeeded, skipped; failed, timed out, cancelled, interrupted. rows, result: how many the last statement affected or returned, and the first of them';
+comment on view frontdesk.job_runs is
+  'the runs of your jobs: waiting, running, cancelling; succeeded, skipped; failed, timed out, cancelled, '
+  'interrupted. rows, result: how many the last statement affected or returned, and the first of them';
 
 create or replace function frontdesk.list_scheduled_jobs()
 returns table (jobid bigint, schedule text, command text, nodename text, nodeport int, database text, username text, active boolean, jobname text)
@@ -59,16 +63,19 @@ stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   where get_job_history.job_name is null or r.job_name = get_job_history.job_name
   order by r.id desc limit limit_rows
 $$;
-comment on function frontdesk.get_job_history(text, int) is 'the runs of your jobs, or of one of them, newest first; more columns are in frontdesk.job_runs';
+comment on function frontdesk.get_job_history is
+  'the runs of your jobs, or of one of them, newest first; more columns are in frontdesk.job_runs';
 
 create or replace function frontdesk_internal.job_share() returns int
 stable language c as 'MODULE_PATHNAME', 'job_share_wrapper';
-comment on function frontdesk_internal.job_share() is 'how many jobs of one role run at once: frontdesk.max_jobs_per_role, or half of the slots';
+comment on function frontdesk_internal.job_share is
+  'how many jobs of one role run at once: frontdesk.max_jobs_per_role, or half of the slots';
 
 create or replace function frontdesk.explain_job(name text) returns text
 stable language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.explain_job(text) is
-  'why a job ran or did not: the engine''s state, the job''s, that of its roles, its next run, its last five runs with their errors';
+  'why a job ran or did not: the engine''s state, the job''s, that of its roles, its next run, its last five runs '
+  'with their errors';
 create or replace function frontdesk_internal.explain_job(name text) returns text
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select frontdesk_internal.explain_job(frontdesk_internal.job_id(name, true))
@@ -78,7 +85,8 @@ comment on function frontdesk_internal.explain_job(text) is 'behind frontdesk.ex
 create or replace function frontdesk.explain_job(id bigint) returns text
 stable language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.explain_job(bigint) is
-  'why a job ran or did not: the engine''s state, the job''s, that of its roles, its next run, its last five runs with their errors';
+  'why a job ran or did not: the engine''s state, the job''s, that of its roles, its next run, its last five runs '
+  'with their errors';
 create or replace function frontdesk_internal.explain_job(id bigint) returns text
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare

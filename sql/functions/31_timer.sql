@@ -111,7 +111,7 @@ stable language sql set search_path = pg_catalog, frontdesk, pg_temp set interva
   from frontdesk.timer_rule r where r.id = rule_id
 $$;
 comment on function frontdesk_internal.timer_config(bigint, oid) is
-  'internal, called by the trigger: the rule as JSON; empty when it is one of another table, null when there is none';
+  'internal, called by the trigger: the rule as JSON; empty when it belongs to another table, null when there is no such rule';
 
 create or replace function frontdesk.timer_home() returns text
 stable language sql security definer set search_path = pg_catalog, pg_temp as $$
@@ -170,8 +170,8 @@ language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.remind(regclass, name, interval, text, jsonb, text, text, interval, name, regprocedure) is
   'emit this event when a row''s column plus offset (negative: before it) is reached, if the condition (a filter over the row) holds then. Returns the rule''s name; '
   'a rule of the same name is replaced. The event carries the row, read at that moment. It is emitted once per row and value of the column, whatever happens. '
-  'late: what was due while nobody was there fires, or is skipped when it is more than a minute late. expires: how long after its moment it may still fire. tenant_column: a uuid, default that of the table''s watch. '
-  'payload: a function of a row returning jsonb, which the event carries instead of the row; null from it: no event. Caller must own the table';
+  'late: what was due while the engine did not run fires, or is skipped when it is more than a minute late. expires: how long after its moment it may still fire. tenant_column: a uuid, default that of the table''s watch. '
+  'payload: a function of a row returning jsonb, which the event carries instead of the row; when it returns null there is no event. Caller must own the table';
 create or replace function frontdesk_internal.remind(
   source regclass, at_column name, "offset" interval, event text, condition jsonb, name text,
   late text, expires interval, tenant_column name, payload regprocedure) returns text
@@ -213,12 +213,12 @@ begin
   end if;
   if expires <= '0' then
     raise exception using errcode = 'invalid_parameter_value', message = format('expires %s is out of range', expires),
-      hint = 'How long after its moment it may still fire; null is for ever.';
+      hint = 'How long after its moment it may still fire; null means for ever.';
   end if;
   name := coalesce(name, format('%s %s', event, "offset"));
   select * into before from frontdesk.timer_rule o where o.name = name;
   if not frontdesk_internal.may_have_reminder(before.source) then
-    raise exception using errcode = 'insufficient_privilege', message = format('reminder "%s" is one on a table of another role', name),
+    raise exception using errcode = 'insufficient_privilege', message = format('reminder "%s" belongs to a table of another role', name),
       hint = 'Give yours another name.';
   end if;
   if before.source <> source then
@@ -255,7 +255,7 @@ comment on function frontdesk_internal.remind(regclass, name, interval, text, js
 
 create or replace function frontdesk.unremind(name text) returns boolean
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.unremind(text) is 'emit reminders by this rule no more; false when there is none';
+comment on function frontdesk.unremind(text) is 'stop the reminders of this rule; false when there is no such rule';
 create or replace function frontdesk_internal.unremind(name text) returns boolean
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare

@@ -2,13 +2,15 @@
 
 create or replace function frontdesk_internal.texts_as(role oid, query text, keys text[], moments timestamptz[]) returns setof text
 strict language c as 'MODULE_PATHNAME', 'texts_as_wrapper';
-comment on function frontdesk_internal.texts_as(oid, text, text[], timestamptz[]) is
-  'internal: the first column of a query run with the rights of this role and no other, as for REFRESH MATERIALIZED VIEW: its table may have casts of its own';
+comment on function frontdesk_internal.texts_as is
+  'internal: the first column of a query run with the rights of this role and no other, as for REFRESH MATERIALIZED '
+  'VIEW: its table may have casts of its own';
 
 create or replace function frontdesk_internal.timer_rows_as(role oid, query text, rule_id bigint) returns bigint
 strict language c as 'MODULE_PATHNAME', 'timer_rows_as_wrapper';
-comment on function frontdesk_internal.timer_rows_as(oid, text, bigint) is
-  'internal: keys and moments that a query gives with the rights of this role and no other, so many at a time, become timers of the rule; returns how many rows';
+comment on function frontdesk_internal.timer_rows_as is
+  'internal: keys and moments that a query gives with the rights of this role and no other, so many at a time, become '
+  'timers of the rule; returns how many rows';
 
 create or replace function frontdesk_internal.timer_at_work(rule_id bigint, timers int, key text, moment timestamptz) returns void
 language c as 'MODULE_PATHNAME', 'timer_at_work_wrapper';
@@ -34,7 +36,8 @@ begin
     group by c.relowner;
 end
 $$;
-comment on function frontdesk.engine_timers() is 'engine: when the next reminder is due on the tables of each owner, whose process sees to it';
+comment on function frontdesk.engine_timers is
+  'engine: when the next reminder is due on the tables of each owner, whose process sees to it';
 
 create or replace function frontdesk.timers_fire(this_owner oid, max_rows int) returns bigint
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -96,8 +99,9 @@ begin
   return cardinality(keys);
 end
 $$;
-comment on function frontdesk.timers_fire(oid, int) is
-  'in the process of a tables'' owner: emit the events of one rule''s timers that are due, at most so many; returns how many were looked at, null: nothing is due';
+comment on function frontdesk.timers_fire is
+  'in the process of a tables'' owner: emit the events of one rule''s timers that are due, at most so many; returns '
+  'how many were looked at, null: nothing is due';
 
 create or replace function frontdesk_internal.timer_trouble(r frontdesk.timer_rule) returns text
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -141,15 +145,16 @@ begin
   return null;
 end
 $$;
-comment on function frontdesk_internal.timer_trouble(frontdesk.timer_rule) is
-  'internal: why no reminder of this rule can be made now: the owner does not see the rows, or somebody else''s code would run with their rights';
+comment on function frontdesk_internal.timer_trouble is
+  'internal: why no reminder of this rule can be made now: the owner does not see the rows, or somebody else''s code '
+  'would run with their rights';
 
 create or replace function frontdesk_internal.timer_wait(this_rule bigint, why text, pause interval) returns void
 language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   insert into frontdesk.timer_state as s (rule_id, retry_at, failures, trouble) values (this_rule, frontdesk.now() + pause, 1, why)
   on conflict (rule_id) do update set retry_at = excluded.retry_at, failures = s.failures + 1, trouble = excluded.trouble
 $$;
-comment on function frontdesk_internal.timer_wait(bigint, text, interval) is 'internal: a rule is left alone for a while, and says why';
+comment on function frontdesk_internal.timer_wait is 'internal: a rule is left alone for a while, and says why';
 
 create or replace function frontdesk.timers_failed(
   this_owner oid, this_rule bigint, timers int, this_key text, moment timestamptz, code text, why text) returns void
@@ -187,8 +192,9 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk.timers_failed(oid, bigint, int, text, timestamptz, text, text) is
-  'engine, and the process of a tables'' owner: a batch of so many timers failed (rule 0: the process itself, before it began one). It is tried with half of them; one alone is broken, and twenty in a row stop the rule';
+comment on function frontdesk.timers_failed is
+  'engine, and the process of a tables'' owner: a batch of so many timers failed (rule 0: the process itself, before '
+  'it began one). It is tried with half of them; one alone is broken, and twenty in a row stop the rule';
 
 create or replace function frontdesk.timer_rows(r frontdesk.timer_rule, keys text[], moments timestamptz[])
 returns table (n int, "row" jsonb, payload jsonb)
@@ -201,8 +207,9 @@ begin
     cross join lateral (select t::jsonb) j (q);
 end
 $$;
-comment on function frontdesk.timer_rows(frontdesk.timer_rule, text[], timestamptz[]) is
-  'internal: the rows with these keys whose column still has these values, and their payloads, read with the rights of the table''s owner; n: which key, from 1';
+comment on function frontdesk.timer_rows is
+  'internal: the rows with these keys whose column still has these values, and their payloads, read with the rights '
+  'of the table''s owner; n: which key, from 1';
 
 create or replace function frontdesk.fire_timers(
   r frontdesk.timer_rule, keys text[], moments timestamptz[], places tid[], this_moment timestamptz) returns void
@@ -262,7 +269,8 @@ begin
   end loop;
 end
 $$;
-comment on function frontdesk.timer_follow() is 'event trigger: a rule follows renamed columns, and says so when its column is gone';
+comment on function frontdesk.timer_follow is
+  'event trigger: a rule follows renamed columns, and says so when its column is gone';
 
 create or replace function frontdesk.timer_lost() returns event_trigger
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$

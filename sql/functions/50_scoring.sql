@@ -6,9 +6,10 @@ comment on function frontdesk.score_of(text, text, uuid) is 'internal: score() o
 
 create or replace function frontdesk.score(facts jsonb, model text = 'default', tenant uuid = null) returns numeric
 stable parallel safe language sql return frontdesk.score_of(facts::text, model, tenant);
-comment on function frontdesk.score(jsonb, text, uuid) is
-  'what a model gives for these facts: 0 to 100, unless the model has another floor or cap. tenant: the model of that name that is theirs goes before everybody''s, and needs the right to set models. '
-  'Shipped: completeness, intent, fit, and default, which combines them';
+comment on function frontdesk.score is
+  'what a model gives for these facts: 0 to 100, unless the model has another floor or cap. tenant: their own model '
+  'of that name takes precedence over the shared one; this needs the right to set models. Shipped: completeness, '
+  'intent, fit, and default, which combines them';
 
 create or replace function frontdesk.score_tier_of(score numeric, model text, tenant uuid) returns text
 stable parallel safe language c as 'MODULE_PATHNAME', 'score_tier_of_wrapper';
@@ -16,7 +17,8 @@ comment on function frontdesk.score_tier_of(numeric, text, uuid) is 'internal: s
 
 create or replace function frontdesk.score_tier(score numeric, model text = 'default', tenant uuid = null) returns text
 stable parallel safe language sql return frontdesk.score_tier_of(score, model, tenant);
-comment on function frontdesk.score_tier(numeric, text, uuid) is 'which tier of the model a score is in: hot, warm ...; null where the model has none';
+comment on function frontdesk.score_tier is
+  'which tier of the model a score is in: hot, warm ...; null where the model has none';
 
 create or replace function frontdesk.score_parts(model text = 'default', tenant uuid = null) returns text[]
 stable parallel safe language c as 'MODULE_PATHNAME', 'score_parts_wrapper';
@@ -33,8 +35,9 @@ stable parallel safe rows 10 language sql
 begin atomic
   select e.rule, e.points, e.reason from frontdesk.explain_score_of(facts::text, model, tenant) e;
 end;
-comment on function frontdesk.explain_score(jsonb, text, uuid) is
-  'why score() says what it says: the points of every rule that gave some, and what groups, cap, floor and age took. They add up to the score';
+comment on function frontdesk.explain_score is
+  'why score() says what it says: the points of every rule that gave some, and what groups, cap, floor and age took. '
+  'They add up to the score';
 
 create or replace function frontdesk.score_book(owner uuid) returns text
 stable parallel safe language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -51,8 +54,9 @@ stable parallel safe language sql set search_path = pg_catalog, frontdesk, pg_te
     and (m.tenant = owner or m.tenant = '00000000-0000-0000-0000-000000000000'
       and not exists (select from frontdesk.score_model o where o.tenant = owner and o.name = m.name))
 $$;
-comment on function frontdesk.score_book(uuid) is
-  'internal: every model that a tenant scores with, the own ones before everybody''s, as JSON; null when there are no own ones';
+comment on function frontdesk.score_book is
+  'internal: every model that a tenant scores with, the own ones before everybody''s, as JSON; null when there are no '
+  'own ones';
 
 create or replace function frontdesk_internal.score_setter() returns text
 stable language sql set search_path = pg_catalog, pg_temp as $$ select 'frontdesk.set_score_model'::regproc::oid::text $$;
@@ -78,13 +82,15 @@ begin
   where jsonb_typeof(o.list) <> 'object' or exists (
     select from jsonb_each(case jsonb_typeof(o.list) when 'object' then o.list else '{}' end) e where jsonb_typeof(e.value) <> 'number');
   if wrong is not null then
-    raise exception using errcode = 'invalid_parameter_value', message = format('%s of model "%s" are not a JSON object of numbers', wrong, new.name),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('%s of model "%s" are not a JSON object of numbers', wrong, new.name),
       hint = 'As in {"hot": 70, "warm": 40, "cold": 0}.';
   end if;
   select o.what into wrong from (values ('base', new.base), ('floor', new.floor), ('cap', new.cap)) o (what, number)
   where o.number not between -1000000 and 1000000;
   if wrong is not null then
-    raise exception using errcode = 'numeric_value_out_of_range', message = format('%s of model "%s" is out of range', wrong, new.name),
+    raise exception using errcode = 'numeric_value_out_of_range',
+      message = format('%s of model "%s" is out of range', wrong, new.name),
       hint = 'Between -1000000 and 1000000.';
   end if;
   new.updated_at := clock_timestamp();
@@ -118,12 +124,14 @@ begin
   where o.number not between -1e9 and 1e9;
   if wrong is not null then
     raise exception using errcode = 'numeric_value_out_of_range',
-      message = format('%s of rule "%s" of model "%s" is out of range', wrong, new.name, new.model), hint = 'Between -1000000000 and 1000000000; points to 1000000.';
+      message = format('%s of rule "%s" of model "%s" is out of range', wrong, new.name, new.model),
+      hint = 'Between -1000000000 and 1000000000; points to 1000000.';
   end if;
   return new;
 end
 $$;
-comment on function frontdesk.score_rule_check() is 'trigger: numbers that JSON does not have never come as far as the compiler';
+comment on function frontdesk.score_rule_check is
+  'trigger: numbers that JSON does not have never come as far as the compiler';
 
 create or replace function frontdesk.score_rule_touch() returns trigger
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -157,8 +165,9 @@ begin
   return null;
 end
 $$;
-comment on function frontdesk.score_model_changed() is
-  'trigger: all models together are checked, sessions compile them again, and the jobs of follow_scores() run when this commits';
+comment on function frontdesk.score_model_changed is
+  'trigger: all models together are checked, sessions compile them again, and the jobs of follow_scores() run when '
+  'this commits';
 
 create or replace trigger score_model_check before insert or update on frontdesk.score_model
   for each row execute function frontdesk.score_model_check();
@@ -187,7 +196,8 @@ begin
     raise exception using errcode = 'null_value_not_allowed', message = 'a score model needs a name';
   end if;
   if jsonb_typeof(rules) is distinct from 'array' then
-    raise exception using errcode = 'invalid_parameter_value', message = format('rules of model "%s" are not a JSON array', name),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('rules of model "%s" are not a JSON array', name),
       hint = 'As in [{"name": "has_phone", "filter": {"phone": {"$ne": null}}, "points": 10, "reason": "has a phone"}].';
   end if;
   for r in select x.value as rule, k.key from jsonb_array_elements(rules) x
@@ -202,13 +212,14 @@ begin
     if jsonb_typeof(r.rule->'points') is distinct from 'number' or coalesce(jsonb_typeof(nullif(r.rule->'from', 'null')), 'number') <> 'number'
       or coalesce(jsonb_typeof(nullif(r.rule->'to', 'null')), 'number') <> 'number' then
       raise exception using errcode = 'invalid_parameter_value', detail = left(r.rule::text, 200),
-        message = format('rule "%s" of model "%s" needs points, which are a number, as from and to are', r.rule->>'name', name);
+        message = format('rule "%s" of model "%s" needs points; points, from and to are numbers', r.rule->>'name', name);
     end if;
   end loop;
   select min(d.name) into twice from (
     select x.value->>'name' from jsonb_array_elements(rules) x group by 1 having count(*) > 1) d (name);
   if twice is not null then
-    raise exception using errcode = 'invalid_parameter_value', message = format('two rules of model "%s" are called "%s"', name, twice),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('model "%s" has two rules named "%s"', name, twice),
       hint = 'Give each rule a name of its own.';
   end if;
   delete from frontdesk.score_rule x where x.tenant = owner and x.model = name;
@@ -224,10 +235,12 @@ begin
   from jsonb_array_elements(rules) with ordinality x (value, position);
 end
 $$;
-comment on function frontdesk.set_score_model(text, jsonb, numeric, numeric, numeric, jsonb, jsonb, text, interval, text, uuid, text, jsonb) is
-  'make a score model, or another of an old one. rules: [{"name", "filter", "points", "reason", "group"}]; with "value", "from", "to" the points are scaled by a number among the facts; '
-  'with "part" the points are the weight of another model''s score. base + points is the score, within floor and cap. tiers: where each begins. groups: the most that rules of a group give. '
-  'decay_moment, half_life: half is left that long after this moment. link: logistic when base and points are log-odds. tenant: only for them. Everything is checked here';
+comment on function frontdesk.set_score_model is
+  'create or replace a score model. rules: [{"name", "filter", "points", "reason", "group"}]; with "value", "from", '
+  '"to" the points are scaled by a number among the facts; with "part" the points are the weight of another model''s '
+  'score. base + points is the score, within floor and cap. tiers: where each begins. groups: the most that rules of '
+  'a group give. decay_moment, half_life: half is left that long after this moment. link: logistic when base and '
+  'points are log-odds. tenant: only for them. Everything is checked here';
 
 create or replace function frontdesk.remove_score_model(name text, tenant uuid = null) returns boolean
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -237,13 +250,15 @@ begin
   return found;
 end
 $$;
-comment on function frontdesk.remove_score_model(text, uuid) is
-  'remove a model; false when there is none. An error while it is part of another. A shipped one comes back with the next upgrade';
+comment on function frontdesk.remove_score_model is
+  'remove a model; false when there is no such model. An error while another model uses it. A shipped one comes back '
+  'with the next upgrade';
 
 create or replace function frontdesk.follow_scores(job text) returns void
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.follow_scores(text) is
-  'run this job of yours (see schedule()) whenever a score model was changed, when that commits; several changes while it waits are one run';
+comment on function frontdesk.follow_scores is
+  'run this job of yours (see schedule()) whenever a score model was changed, when that commits; several changes '
+  'while it waits are one run';
 
 create or replace function frontdesk_internal.follow_scores(job text) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -263,23 +278,27 @@ comment on function frontdesk_internal.follow_scores(text) is 'internal: follow_
 
 create or replace function frontdesk.keep_score() returns trigger
 language c as 'MODULE_PATHNAME', 'frontdesk_keep_score';
-comment on function frontdesk.keep_score() is
-  'trigger: before insert or update, for each row; arguments: model, tenant column, score column, tier column, breakdown column. See keep_scores()';
+comment on function frontdesk.keep_score is
+  'trigger: before insert or update, for each row; arguments: model, tenant column, score column, tier column, '
+  'breakdown column. See keep_scores()';
 
 create or replace function frontdesk.score_is_stale(
   source record, model text, tenant_column text = '', score_column text = 'score', tier_column text = 'score_tier',
   breakdown_column text = 'score_breakdown') returns boolean
 strict stable parallel safe cost 100 language c as 'MODULE_PATHNAME', 'frontdesk_score_is_stale';
-comment on function frontdesk.score_is_stale(record, text, text, text, text, text) is
-  'whether a row of a table with keep_scores() would have another score now; select ... from your_table t where frontdesk.score_is_stale(t, ''default'')';
+comment on function frontdesk.score_is_stale is
+  'whether the score of a row of a table with keep_scores() is out of date; select ... from your_table t where '
+  'frontdesk.score_is_stale(t, ''default'')';
 
 create or replace function frontdesk.keep_scores(
   source regclass, model text = 'default', tenant_column name = null, score_column name = 'score', tier_column name = 'score_tier',
   breakdown_column name = 'score_breakdown') returns void
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.keep_scores(regclass, text, name, name, name, name) is
-  'keep a table''s score columns right: a trigger scores every row before it is written, with its columns as the facts. score_column numeric, tier_column text, breakdown_column jsonb (the points of each rule); null: none. '
-  'tenant_column: a uuid; whose model is used. Rows that are there: update ... where frontdesk.score_is_stale(...). Caller must own the table';
+comment on function frontdesk.keep_scores is
+  'keep a table''s score columns right: a trigger scores every row before it is written, with its columns as the '
+  'facts. score_column numeric, tier_column text, breakdown_column jsonb (the points of each rule); null: none. '
+  'tenant_column: a uuid; whose model is used. Rows that are there: update ... where frontdesk.score_is_stale(...). '
+  'Caller must own the table';
 
 create or replace function frontdesk_internal.keep_scores(
   source regclass, model text, tenant_column name, score_column name, tier_column name, breakdown_column name) returns void
@@ -296,10 +315,12 @@ begin
     where w.name is not null
   loop
     if c.type is null then
-      raise exception using errcode = 'undefined_column', message = format('column "%s" of %s does not exist', c.name, source),
+      raise exception using errcode = 'undefined_column',
+        message = format('column "%s" of %s does not exist', c.name, source),
         hint = format('alter table %s add column %I %s, or give its name; null: none.', source, c.name, c.wanted[1]);
     elsif c.type <> all (c.wanted) then
-      raise exception using errcode = 'datatype_mismatch', message = format('column "%s" of %s is of type %s', c.name, source, c.type),
+      raise exception using errcode = 'datatype_mismatch',
+        message = format('column "%s" of %s is of type %s', c.name, source, c.type),
         hint = 'A score is numeric, its tier text, its breakdown jsonb; a tenant is a uuid.';
     end if;
   end loop;
@@ -312,5 +333,7 @@ comment on function frontdesk_internal.keep_scores(regclass, text, name, name, n
 
 create or replace function frontdesk.fit_score_model(name text, facts text[], won boolean[]) returns jsonb
 strict language c as 'MODULE_PATHNAME', 'fit_score_model_wrapper';
-comment on function frontdesk.fit_score_model(text, text[], boolean[]) is
-  'learn from past cases, facts as JSON objects and what came of each: {"model": as set_score_model() takes it, with log-odds as points, "report": rows, AUC and calibration by cross-validation}. Logistic regression; at least 30 cases of each outcome';
+comment on function frontdesk.fit_score_model is
+  'learn from past cases, facts as JSON objects and what came of each: {"model": as set_score_model() takes it, with '
+  'log-odds as points, "report": rows, AUC and calibration by cross-validation}. Logistic regression; at least 30 '
+  'cases of each outcome';

@@ -1,4 +1,4 @@
--- Room 50, scoring: the models that come with the extension. Who changes one keeps his; the others follow the extension.
+-- Room 50, scoring: the models that come with the extension. A model that was changed here is kept; the others follow the extension.
 
 create or replace function frontdesk.ship_score_model(name text, description text, tiers jsonb, groups jsonb, rules jsonb) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -12,7 +12,7 @@ begin
   update frontdesk.score_model m set shipped = true where m.name = ship_score_model.name and m.tenant = everybody;
 end
 $$;
-comment on function frontdesk.ship_score_model(text, text, jsonb, jsonb, jsonb) is 'internal: bring a model, unless someone has made it his own';
+comment on function frontdesk.ship_score_model is 'internal: install a model, unless it was changed here';
 
 do $do$
 declare

@@ -2,20 +2,24 @@
 
 create or replace function frontdesk.split_text(content text, size int = 1000, overlap int = 100) returns setof text
 immutable parallel safe language c as 'MODULE_PATHNAME', 'split_text_wrapper';
-comment on function frontdesk.split_text(text, int, int) is
-  'the passages of a text: of at most size characters, cut between paragraphs, sentences or words where that is possible, each beginning with up to overlap characters of the one before';
+comment on function frontdesk.split_text is
+  'the passages of a text: of at most size characters, cut between paragraphs, sentences or words where that is '
+  'possible, each beginning with up to overlap characters of the one before';
 
 create or replace function frontdesk.filter_predicate(filter jsonb, place text, containing boolean) returns text
 immutable parallel safe language c as 'MODULE_PATHNAME', 'filter_predicate_wrapper';
-comment on function frontdesk.filter_predicate(jsonb, text, boolean) is
-  'internal: compile_filter() over an SQL expression that is quoted already; containing: plain objects and arrays are what must be contained, as @> reads them';
+comment on function frontdesk.filter_predicate is
+  'internal: compile_filter() over an SQL expression that is quoted already; containing: plain objects and arrays are '
+  'what must be contained, as @> reads them';
 
 create or replace function frontdesk.compile_filter(filter jsonb, "column" text) returns text
 immutable parallel safe language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select frontdesk.filter_predicate(filter, (select string_agg(quote_ident(p.name), '.') from unnest(parse_ident("column")) p (name)), false)
 $$;
-comment on function frontdesk.compile_filter(jsonb, text) is
-  'a filter as a predicate of SQL over this jsonb column (metadata, d.metadata), for a WHERE of yours: it answers as filter_matches() does, never raises whatever the column holds, and lets a GIN index find what is equal. $regex is refused';
+comment on function frontdesk.compile_filter is
+  'a filter as an SQL predicate over this jsonb column (metadata, d.metadata), for a WHERE of yours: it agrees with '
+  'filter_matches(), never raises an error whatever the column holds, and can use a GIN index for equality. $regex is '
+  'refused';
 
 create or replace function frontdesk.row_predicate(source regclass, conditions jsonb, out predicate text, out indexed boolean)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -29,7 +33,8 @@ begin
     select format('d.%I', x.attname) as place, x.atttypid::regtype as type into a from pg_attribute x
     where x.attrelid = source and x.attname = c->>'column' and x.attnum > 0 and not x.attisdropped;
     if not found then
-      raise exception using errcode = 'undefined_column', message = format('%s has no column "%s"', source, c->>'column');
+      raise exception using errcode = 'undefined_column',
+        message = format('%s has no column "%s"', source, c->>'column');
     end if;
     if c ? 'matches' and a.type = 'jsonb'::regtype then
       test := frontdesk.filter_predicate(c->'matches', a.place, true);
@@ -41,15 +46,18 @@ begin
         else format('%s = any (%L::%s[])', a.place, array(select jsonb_array_elements_text(c->'in')), a.type) end;
       indexed := indexed or a.type <> 'boolean'::regtype;
     else
-      raise exception using errcode = 'invalid_parameter_value', message = format('this is no condition over column "%s" of %s', c->>'column', source),
+      raise exception using errcode = 'invalid_parameter_value',
+        message = format('invalid condition on column "%s" of %s', c->>'column', source),
         detail = left(c::text, 200);
     end if;
     predicate := concat_ws(' and ', predicate, test);
   end loop;
 end
 $$;
-comment on function frontdesk.row_predicate(regclass, jsonb) is
-  'internal: conditions over a row d as SQL: a list of {"column": ...} with "is": value, "in": [values], "is_null": true or false, or "matches": filter. Nothing in them is taken for SQL; indexed: an index other than of vectors may find the rows';
+comment on function frontdesk.row_predicate is
+  'internal: conditions over a row d as SQL: a list of {"column": ...} with "is": value, "in": [values], "is_null": '
+  'true or false, or "matches": filter. Nothing in them is taken for SQL; indexed: an index other than of vectors may '
+  'find the rows';
 
 create or replace function frontdesk.search_columns(
   source regclass, embedding_column name, content_column name, metadata_column name, config regconfig,
@@ -85,10 +93,12 @@ begin
     end if;
   end loop;
   if content_column is not null and not content_column = any (coalesce(texts, '{}') || coalesce(words_column, '')) then
-    raise exception using errcode = 'undefined_column', message = format('%s has no column %I of type text or tsvector', source, content_column);
+    raise exception using errcode = 'undefined_column',
+      message = format('%s has no column %I of type text or tsvector', source, content_column);
   end if;
   if metadata_column is not null and not metadata_column = any (coalesce(jsons, '{}')) then
-    raise exception using errcode = 'undefined_column', message = format('%s has no column %I of type jsonb', source, metadata_column);
+    raise exception using errcode = 'undefined_column',
+      message = format('%s has no column %I of type jsonb', source, metadata_column);
   end if;
   content_column := coalesce(content_column, case when 'content' = any (texts) then 'content' when cardinality(texts) = 1 then texts[1] end);
   content := content_column;
@@ -100,7 +110,7 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk.search_columns(regclass, name, name, name, regconfig) is 'internal: which columns of a table search_documents() works with';
+comment on function frontdesk.search_columns is 'internal: which columns of a table search_documents() works with';
 
 create or replace function frontdesk.search_filter(source regclass, filter jsonb, metadata name) returns jsonb
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -109,13 +119,14 @@ begin
     return null;
   end if;
   if metadata is null then
-    raise exception using errcode = 'undefined_column', message = format('%s has no column of type jsonb that is meant by the filter', source),
+    raise exception using errcode = 'undefined_column',
+      message = format('%s has no column of type jsonb for the filter', source),
       hint = 'Name it: metadata_column => ...';
   end if;
   return jsonb_build_array(jsonb_build_object('column', metadata, 'matches', filter));
 end
 $$;
-comment on function frontdesk.search_filter(regclass, jsonb, name) is 'internal: the conditions of a filter over the rows of a table';
+comment on function frontdesk.search_filter is 'internal: the conditions of a filter over the rows of a table';
 
 create or replace function frontdesk.search_documents(
   source regclass, query_embedding @extschema:vector@.vector = null, query text = null, filter jsonb = null, count int = 10,
@@ -135,14 +146,16 @@ begin
   perform frontdesk.check_search(source::text, query_embedding, array[coalesce(c.dimensions, given)], search_documents.count, threshold);
   if query !~ E'\\S' then query := null; end if;
   if length(query) > 10000 then
-    raise exception using errcode = 'string_data_right_truncation', message = format('the query has %s characters', length(query)),
+    raise exception using errcode = 'string_data_right_truncation',
+      message = format('the query has %s characters', length(query)),
       hint = 'At most 10000.';
   end if;
   if query is null and query_embedding is null then
     raise exception using errcode = 'null_value_not_allowed', message = 'neither a query nor an embedding is given';
   end if;
   if query is not null and coalesce(c.words_column, c.content) is null then
-    raise exception using errcode = 'undefined_column', message = format('%s has no column whose words could be searched', source),
+    raise exception using errcode = 'undefined_column',
+      message = format('%s has no column whose words could be searched', source),
       hint = 'Name one of type text or tsvector: content_column => ...';
   end if;
   if query_embedding is not null and c.name is null then
@@ -177,8 +190,11 @@ begin
   using query_embedding, query, depth, threshold, coalesce(current_setting('hnsw.ef_search', true)::int, 40), search_documents.count, condition;
 end
 $$;
-comment on function frontdesk.search_documents(regclass, @extschema:vector@.vector, text, jsonb, int, float8, name, name, name, regconfig) is
-  'the rows of any table with a vector column that are most like a vector, or have the words of a query, or both (the two rankings fused), best first. filter is over a jsonb column. Columns are found by themselves (metadata, content, the only one of their type); name them where that is not clear. document is the row without vectors. Reads with the rights of the caller';
+comment on function frontdesk.search_documents is
+  'the rows of any table with a vector column that are most like a vector, or have the words of a query, or both (the '
+  'two rankings fused), best first. filter is over a jsonb column. Columns are found automatically (metadata, '
+  'content, the only one of their type); name them where that is ambiguous. document is the row without vectors. '
+  'Reads with the rights of the caller';
 
 create or replace function frontdesk.explain_search(
   source regclass, query_embedding @extschema:vector@.vector, filter jsonb = null, count int = 10, embedding_column name = null,
@@ -209,5 +225,6 @@ begin
   way := coalesce(way, w.way);
 end
 $$;
-comment on function frontdesk.explain_search(regclass, @extschema:vector@.vector, jsonb, int, name, name) is
-  'which way search_documents() takes to these rows: by which index or exactly, why, how many rows it thinks match (a sample says so), how many it found and how long that took';
+comment on function frontdesk.explain_search is
+  'which way search_documents() takes to these rows: by which index or exactly, why, how many rows it thinks match (a '
+  'sample says so), how many it found and how long that took';

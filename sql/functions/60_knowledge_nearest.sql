@@ -24,7 +24,8 @@ begin
     return;
   end if;
   if names is not null then
-    raise exception using errcode = 'ambiguous_column', message = format('%s has several columns of type vector', source),
+    raise exception using errcode = 'ambiguous_column',
+      message = format('%s has several columns of type vector', source),
       detail = array_to_string(names, ', ') || '.', hint = 'Name the one that is meant: embedding_column => ...';
   end if;
   raise exception using errcode = 'undefined_column',
@@ -32,7 +33,8 @@ begin
     hint = 'Tables with a column of type vector or halfvec can be searched.';
 end
 $$;
-comment on function frontdesk.vector_column(regclass, name) is 'internal: the vector column of a table, whether it is a halfvec, and its dimensions where the type says them';
+comment on function frontdesk.vector_column is
+  'internal: the vector column of a table, whether it is a halfvec, and its dimensions where the type says them';
 
 create or replace function frontdesk.check_search(source text, embedding @extschema:vector@.vector, expected int[], count int, threshold float8) returns void
 immutable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -56,12 +58,13 @@ begin
         hint = 'Embed the query with the model that embedded the documents.';
     end if;
     if @extschema:vector@.vector_norm(embedding) = 0 then
-      raise exception using errcode = 'data_exception', message = 'the query''s embedding has no direction: all its numbers are 0';
+      raise exception using errcode = 'data_exception',
+        message = 'the query''s embedding has no direction: all its numbers are 0';
     end if;
   end if;
 end
 $$;
-comment on function frontdesk.check_search(text, @extschema:vector@.vector, int[], int, float8) is 'internal: an error for what cannot be searched with';
+comment on function frontdesk.check_search is 'internal: an error for what cannot be searched with';
 
 create or replace function frontdesk.vector_index(
   source regclass, name name, halves boolean, dimensions int, given int,
@@ -108,8 +111,9 @@ begin
   end loop;
 end
 $$;
-comment on function frontdesk.vector_index(regclass, name, boolean, int, int) is
-  'internal: the index by which a column''s vectors of this many dimensions are found, and the expressions that make the planner use it; rough: what it finds must be compared again';
+comment on function frontdesk.vector_index is
+  'internal: the index by which a column''s vectors of this many dimensions are found, and the expressions that make '
+  'the planner use it; rough: what it finds must be compared again';
 
 create or replace function frontdesk.search_way(
   source regclass, index regclass, base jsonb, filter jsonb, wanted int,
@@ -174,8 +178,10 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk.search_way(regclass, regclass, jsonb, jsonb, int) is
-  'internal: index or exact, whichever is faster for these conditions (see row_predicate), and why. The filter''s share is asked of a sample: the planner knows nothing of what stands inside a jsonb, nor that vectors are stored out of line';
+comment on function frontdesk.search_way is
+  'internal: index or exact, whichever is faster for these conditions (see row_predicate), and why. The filter''s '
+  'share is asked of a sample: the planner knows nothing of what stands inside a jsonb, nor that vectors are stored '
+  'out of line';
 
 create or replace function frontdesk.dimensions_test(source regclass, name name, given int) returns text
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -188,7 +194,7 @@ stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
      limit 1),
     format('@extschema:vector@.vector_dims(d.%I) = %s', name, given))
 $$;
-comment on function frontdesk.dimensions_test(regclass, name, int) is 'internal: the predicate that a vector has this many dimensions';
+comment on function frontdesk.dimensions_test is 'internal: the predicate that a vector has this many dimensions';
 
 create or replace function frontdesk.nearest_query(
   source regclass, name name, given int, dimensions int, halves boolean, base text, filter text, keys text[],
@@ -213,7 +219,7 @@ begin
     distance, columns, source, name, case when dimensions = given then 'true' else frontdesk.dimensions_test(source, name, given) end, tests, sorting);
 end
 $$;
-comment on function frontdesk.nearest_query(regclass, name, int, int, boolean, text, text, text[], text, text, text, text, boolean) is
+comment on function frontdesk.nearest_query is
   'internal: the query that find_nearest() runs: $1 is the vector, $2 how many';
 
 create or replace function frontdesk.key_columns(source regclass) returns text[]
@@ -225,7 +231,7 @@ begin
      where i.indrelid = source and i.indisprimary and a.attrelid = source and a.attnum = k.attnum), '{ctid}');
 end
 $$;
-comment on function frontdesk.key_columns(regclass) is 'internal: the columns of the primary key, quoted; ctid without one';
+comment on function frontdesk.key_columns is 'internal: the columns of the primary key, quoted; ctid without one';
 
 create or replace function frontdesk.find_nearest(
   source regclass, name name, embedding @extschema:vector@.vector, base jsonb, filter jsonb, count int, keys name[] = null,
@@ -278,5 +284,6 @@ begin
   using embedding, count;
 end
 $$;
-comment on function frontdesk.find_nearest(regclass, name, @extschema:vector@.vector, jsonb, jsonb, int, name[], int, text) is
-  'internal: the rows nearest to a vector, by table and place, nearest first, equally near ones by keys (null: the primary key). base and filter are conditions of row_predicate()';
+comment on function frontdesk.find_nearest is
+  'internal: the rows nearest to a vector, by table and place, nearest first, equally near ones by keys (null: the '
+  'primary key). base and filter are conditions of row_predicate()';

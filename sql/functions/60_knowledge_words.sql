@@ -14,7 +14,7 @@ stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select string_agg('''' || replace(replace(w.lexeme, E'\\', E'\\\\'), '''', '''''') || '''', ' | ')::tsquery
   from w where w.frequency <= greatest(0.05, (select min(v.frequency) from w v))
 $$;
-comment on function frontdesk.any_words(regclass, name, text, regconfig) is 'internal: any of the words of a question that tell something';
+comment on function frontdesk.any_words is 'internal: any of the words of a question that tell something';
 
 create or replace function frontdesk.find_words(
   source regclass, words_column name, content_column name, query text, config regconfig, base jsonb, filter jsonb, count int, keys name[] = null)
@@ -52,5 +52,6 @@ begin
   return query select r.home, r.place, r.rank from unnest(homes, places, ranks) r (home, place, rank);
 end
 $$;
-comment on function frontdesk.find_words(regclass, name, name, text, regconfig, jsonb, jsonb, int, name[]) is
-  'internal: the rows with these words, best first: those with all of them, then those with some. words_column is of type tsvector; null: the words of content_column. base and filter are conditions of row_predicate()';
+comment on function frontdesk.find_words is
+  'internal: the rows with these words, best first: those with all of them, then those with some. words_column is of '
+  'type tsvector; null: the words of content_column. base and filter are conditions of row_predicate()';

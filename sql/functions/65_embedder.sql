@@ -10,14 +10,15 @@ begin
   end if;
   if result is null then
     raise exception using errcode = 'undefined_object',
-      message = case when name is null then 'which embedder is not said' else format('embedder "%s" does not exist', name) end,
+      message = case when name is null then 'no embedder named' else format('embedder "%s" does not exist', name) end,
       hint = coalesce('The embedders are ' || (select string_agg(e.name, ', ' order by e.name) from (
         select e.name from frontdesk.embedder e order by e.name limit 20) e) || '.', 'Make one with frontdesk.add_embedder().');
   end if;
   return result;
 end
 $$;
-comment on function frontdesk.embedder_id(text) is 'internal: the id of an embedder (null: of the only one), or an error that lists the embedders';
+comment on function frontdesk.embedder_id is
+  'internal: the id of an embedder (null: of the only one), or an error that lists the embedders';
 
 create or replace function frontdesk_internal.check_embedder(new frontdesk.embedder) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -28,10 +29,12 @@ begin
   end if;
   perform frontdesk.check_url(new.url);
   if new.model is null or btrim(new.model) = '' or length(new.model) > 200 then
-    raise exception using errcode = 'invalid_parameter_value', message = 'an embedder needs the name of its model, of 1 to 200 characters';
+    raise exception using errcode = 'invalid_parameter_value',
+      message = 'an embedder needs the name of its model, of 1 to 200 characters';
   end if;
   if new.encoding is null or new.encoding not in ('float', 'base64') then
-    raise exception using errcode = 'invalid_parameter_value', message = format('encoding "%s" is unknown', new.encoding), hint = 'float or base64.';
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('encoding "%s" is unknown', new.encoding), hint = 'float or base64.';
   end if;
   perform frontdesk.check_range('dimensions', new.dimensions, 1, 16000);
   perform frontdesk.check_range('batch_size', new.batch_size, 1, 2048);
@@ -43,7 +46,7 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk_internal.check_embedder(frontdesk.embedder) is 'internal: an embedder is validated when it is declared';
+comment on function frontdesk_internal.check_embedder is 'internal: an embedder is validated when it is declared';
 
 create or replace function frontdesk.embedder_check() returns trigger
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -53,18 +56,20 @@ begin
   return new;
 end
 $$;
-comment on function frontdesk.embedder_check() is 'trigger: an embedder that is changed is validated as one that is added';
+comment on function frontdesk.embedder_check is
+  'trigger: an embedder that is changed is validated as one that is added';
 
 create or replace function frontdesk.check_range(name text, value numeric, lowest numeric, highest numeric) returns void
 immutable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if value is null or not value between lowest and highest then
-    raise exception using errcode = 'invalid_parameter_value', message = format('%s %s is out of range', name, coalesce(value::text, 'null')),
+    raise exception using errcode = 'invalid_parameter_value',
+      message = format('%s %s is out of range', name, coalesce(value::text, 'null')),
       hint = format('%s to %s.', lowest, highest);
   end if;
 end
 $$;
-comment on function frontdesk.check_range(text, numeric, numeric, numeric) is 'internal: an error unless the value lies between both';
+comment on function frontdesk.check_range is 'internal: an error unless the value lies between both';
 
 -- Not before insert: the rows of a dump come in whatever this server allows.
 create or replace trigger embedder_check before update on frontdesk.embedder
@@ -76,8 +81,9 @@ begin
   headers := coalesce(frontdesk.check_headers(headers), '{}');
   if secret is not null then
     if exists (select from jsonb_object_keys(headers) k where lower(k) = 'authorization') then
-      raise exception using errcode = 'invalid_parameter_value', message = 'there is a secret and a header Authorization',
-        detail = 'The secret is sent as Authorization: Bearer ...', hint = 'Give one of both.';
+      raise exception using errcode = 'invalid_parameter_value',
+        message = 'there is a secret and a header Authorization',
+        detail = 'The secret is sent as Authorization: Bearer ...', hint = 'Give only one of them.';
     end if;
     perform frontdesk.check_headers(jsonb_build_object('Authorization', 'Bearer ' || secret));
     headers := headers || jsonb_build_object('Authorization', 'Bearer ' || secret);
@@ -119,10 +125,12 @@ begin
   return name;
 end
 $$;
-comment on function frontdesk.add_embedder(text, text, text, int, text, int, numeric, int, jsonb, int, int, boolean, text) is
-  'a service that turns texts into vectors: url is the whole address of its OpenAI-compatible /embeddings. secret is sent as Authorization: Bearer; it and credential headers are sealed and shown to nobody. '
-  'dimensions: how many numbers the model answers; send_dimensions asks for so many, of models that can be shortened. batch_size texts and at most batch_chars characters go into a request, '
-  'max_in_flight requests are under way at once, requests_per_minute bounds them. encoding: float, or base64 where the service has it (faster)';
+comment on function frontdesk.add_embedder is
+  'a service that turns texts into vectors: url is the whole address of its OpenAI-compatible /embeddings. secret is '
+  'sent as Authorization: Bearer; it and credential headers are sealed and shown to nobody. dimensions: how many '
+  'numbers the model returns; send_dimensions requests this number, from models that can shorten their vectors. '
+  'batch_size texts and at most batch_chars characters go into a request, max_in_flight requests are under way at '
+  'once, requests_per_minute limits them. encoding: float, or base64 where the service offers it (faster)';
 
 create or replace function frontdesk.alter_embedder(
   name text, url text = null, model text = null, dimensions int = null, secret text = null, batch_size int = null,
@@ -144,7 +152,7 @@ begin
       raise exception using errcode = 'object_not_in_prerequisite_state',
         message = format('embedder "%s" has credentials that were given for %s', name, frontdesk_internal.url_origin(before.url)),
         detail = format('%s would be sent to %s.', kept, frontdesk_internal.url_origin(url)),
-        hint = 'Give them anew in secret and headers, or say keep_credentials => true.';
+        hint = 'Pass them again in secret and headers, or say keep_credentials => true.';
     end if;
   end if;
   if headers is not null then
@@ -167,14 +175,15 @@ begin
   update frontdesk.embedder_state s set next_try_at = null, next_slot = null, failures = 0, failing_since = null where s.embedder_id = this;
   perform frontdesk.embed_run(s.id) from frontdesk.embed_source s where s.embedder_id = this;
   if (model <> before.model or dimensions <> before.dimensions) and exists (select from frontdesk.embed_source s where s.embedder_id = this) then
-    raise notice using message = 'vectors of the former model stay until they are made anew',
+    raise notice using message = 'vectors of the former model stay until they are computed again',
       hint = format('select frontdesk.embed_again(%L);', (select string_agg(s.source_name, ', ') from frontdesk.embed_source s where s.embedder_id = this));
   end if;
 end
 $$;
-comment on function frontdesk.alter_embedder(text, text, text, int, text, int, numeric, int, jsonb, int, int, boolean, text, boolean, boolean) is
-  'change an embedder; null keeps what is. secret => '''' removes it, requests_per_minute => 0 removes the bound, active => false pauses it. '
-  'A URL of another host needs the credentials anew, or keep_credentials => true. One that failed is tried again at once';
+comment on function frontdesk.alter_embedder is
+  'change an embedder; null keeps the present value. secret => '''' removes it, requests_per_minute => 0 removes the '
+  'limit, active => false pauses it. A URL of another host needs the credentials again, or keep_credentials => true. '
+  'One that failed is tried again at once';
 
 create or replace function frontdesk.remove_embedder(name text) returns boolean
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -192,7 +201,8 @@ begin
   return found;
 end
 $$;
-comment on function frontdesk.remove_embedder(text) is 'remove an embedder that no table uses; false when there is none. Vectors stay';
+comment on function frontdesk.remove_embedder is
+  'remove an embedder that no table uses; false when there is no such embedder. Vectors stay';
 
 create or replace function frontdesk.embed_floats(content text, embedder text = null) returns real[]
 stable parallel restricted language c as 'MODULE_PATHNAME', 'embed_floats_wrapper';
@@ -202,9 +212,10 @@ create or replace function frontdesk.embed(content text, embedder text = null) r
 stable parallel restricted language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
   select frontdesk.embed_floats(content, embedder)::@extschema:vector@.vector
 $$;
-comment on function frontdesk.embed(text, text) is
-  'the vector of a text, for searching: from the cache, or asked of the embedder now, within the transaction (its timeout_ms bounds that; cancel and statement_timeout end it). '
-  'embedder: its name; null: the only one there is. Not granted to PUBLIC, because it costs: grant execute on function frontdesk.embed(text, text) to ...';
+comment on function frontdesk.embed is
+  'the vector of a text, for searching: from the cache, or asked of the embedder now, within the transaction (its '
+  'timeout_ms bounds that; cancel and statement_timeout end it). embedder: its name; null: the only one there is. Not '
+  'granted to PUBLIC, because it costs: grant execute on function frontdesk.embed(text, text) to ...';
 
 create or replace function frontdesk.embedding_known(embedder bigint, model text, hash bytea) returns bytea
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -217,7 +228,7 @@ begin
     where c.embedder_id = embedding_known.embedder and c.model = embedding_known.model and c.content_hash = hash);
 end
 $$;
-comment on function frontdesk.embedding_known(bigint, text, bytea) is 'internal: the vector of a query that was embedded before';
+comment on function frontdesk.embedding_known is 'internal: the vector of a query that was embedded before';
 
 create or replace function frontdesk.embedding_keep(embedder bigint, model text, hash bytea, embedding bytea, tokens bigint) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -240,4 +251,4 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk.embedding_keep(bigint, text, bytea, bytea, bigint) is 'internal: count a request of embed(), and keep its vector';
+comment on function frontdesk.embedding_keep is 'internal: count a request of embed(), and keep its vector';

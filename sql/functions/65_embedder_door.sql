@@ -6,7 +6,8 @@ comment on view frontdesk.embed_own is 'internal: the declarations of embed_tabl
 
 create or replace view frontdesk.embed_refused with (security_barrier) as
 select f.* from frontdesk.embed_failure f join frontdesk.embed_source s on s.id = f.source_id where pg_has_role(s.owner::oid, 'usage');
-comment on view frontdesk.embed_refused is 'internal: contents of your tables that the embedder refuses, by their hash; see embed_failures()';
+comment on view frontdesk.embed_refused is
+  'internal: contents of your tables that the embedder refuses, by their hash; see embed_failures()';
 
 create or replace function frontdesk_internal.embed_known(source_id bigint) returns frontdesk.embed_source
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -15,7 +16,8 @@ declare
 begin
   select * into s from frontdesk.embed_source o where o.id = source_id;
   if not coalesce(frontdesk_internal.caller_has(s.owner), false) then
-    raise exception using errcode = 'insufficient_privilege', message = format('there is no declaration %s of yours', coalesce(source_id::text, 'null'));
+    raise exception using errcode = 'insufficient_privilege',
+      message = format('you own no declaration %s', coalesce(source_id::text, 'null'));
   end if;
   return s;
 end
@@ -24,7 +26,8 @@ comment on function frontdesk_internal.embed_known(bigint) is 'internal: a decla
 
 create or replace function frontdesk.embed_declare(source regclass, content_column name, embedding_column name, embedder bigint, condition text) returns bigint
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.embed_declare(regclass, name, name, bigint, text) is 'internal: the declaration, triggers and job of embed_table(); with the right to call that';
+comment on function frontdesk.embed_declare is
+  'internal: the declaration, triggers and job of embed_table(); with the right to call that';
 create or replace function frontdesk_internal.embed_declare(source regclass, content_column name, embedding_column name, embedder bigint, condition text) returns bigint
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
@@ -83,7 +86,9 @@ comment on function frontdesk_internal.embed_remove(bigint) is 'internal: embed_
 
 create or replace function frontdesk.embed_start(source_id bigint, forget boolean) returns void
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.embed_start(bigint, boolean) is 'internal: the job of a declaration of yours runs when this transaction commits; forget: it makes all vectors anew';
+comment on function frontdesk.embed_start is
+  'internal: the job of a declaration of yours runs when this transaction commits; forget: it computes all vectors '
+  'again';
 create or replace function frontdesk_internal.embed_start(source_id bigint, forget boolean) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
@@ -112,7 +117,8 @@ comment on function frontdesk_internal.embed_refuse(bigint, bigint[], text) is '
 
 create or replace function frontdesk.embed_forget(source_id bigint, hashes bigint[]) returns bigint
 language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.embed_forget(bigint, bigint[]) is 'internal: these contents, or all, may be tried again; how many those are';
+comment on function frontdesk.embed_forget is
+  'internal: these contents, or all, may be tried again; how many those are';
 create or replace function frontdesk_internal.embed_forget(source_id bigint, hashes bigint[]) returns bigint
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare

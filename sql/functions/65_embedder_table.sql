@@ -26,13 +26,15 @@ begin
   return kind;
 end
 $$;
-comment on function frontdesk.embed_column(regclass, name, text, text) is 'internal: text, vector or halfvec; an error when the column is not there or of another kind';
+comment on function frontdesk.embed_column is
+  'internal: text, vector or halfvec; an error when the column is not there or of another kind';
 
 create or replace function frontdesk.embed_reset() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_when <> 'BEFORE' or tg_level <> 'ROW' or tg_op <> 'UPDATE' or tg_nargs <> 1 then
-    raise exception using errcode = 'trigger_protocol_violated', message = 'embed_reset() is the trigger of embed_table()';
+    raise exception using errcode = 'trigger_protocol_violated',
+      message = 'embed_reset() is the trigger of embed_table()';
   end if;
   return jsonb_populate_record(new, jsonb_build_object(tg_argv[0], null));
 end
@@ -73,14 +75,14 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk.embed_run(bigint) is 'internal: the job of this declaration runs when this transaction commits';
+comment on function frontdesk.embed_run is 'internal: the job of this declaration runs when this transaction commits';
 
 create or replace function frontdesk.embed_where(alias text, s frontdesk.embed_source) returns text
 immutable language sql set search_path = pg_catalog, pg_temp as $$
   select format(E'%1$s.%2$I is null and %1$s.%3$I is not null and btrim(%1$s.%3$I::text, E\' \\t\\r\\n\') <> \'\' and (%4$s\n)',
     alias, s.embedding_column, s.content_column, s.condition)
 $$;
-comment on function frontdesk.embed_where(text, frontdesk.embed_source) is 'internal: the SQL condition of the rows that wait for their vector';
+comment on function frontdesk.embed_where is 'internal: the SQL condition of the rows that wait for their vector';
 
 create or replace function frontdesk.embed_mine(source_id bigint) returns frontdesk.embed_source
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -90,13 +92,15 @@ begin
   select * into s from frontdesk.embed_own o where o.id = source_id;
   -- Its condition is SQL: nobody runs another's as themselves, and a superuser least of all.
   if found and s.owner::oid <> (select r.oid from pg_roles r where r.rolname = current_user) then
-    raise exception using errcode = 'insufficient_privilege', message = format('what is embedded of %s belongs to %s', s.source_name, s.owner),
+    raise exception using errcode = 'insufficient_privilege',
+      message = format('the embeddings of %s belong to %s', s.source_name, s.owner),
       hint = format('set role %s;', s.owner);
   end if;
   return s;
 end
 $$;
-comment on function frontdesk.embed_mine(bigint) is 'internal: a declaration of the role that asks, null when it is gone, an error when it is another''s';
+comment on function frontdesk.embed_mine is
+  'internal: a declaration of the role that asks, null when it is gone, an error when it is another''s';
 
 create or replace function frontdesk.embed_table(
   source regclass, content_column name, embedding_column name, embedder text = null, condition text = null) returns bigint
@@ -110,7 +114,8 @@ declare
   waiting bigint;
 begin
   if source is null or content_column is null or embedding_column is null then
-    raise exception using errcode = 'null_value_not_allowed', message = 'source, content_column and embedding_column must not be null';
+    raise exception using errcode = 'null_value_not_allowed',
+      message = 'source, content_column and embedding_column must not be null';
   end if;
   perform frontdesk.watch_source(source);
   perform frontdesk.embed_column(source, content_column, 'content_column', 'text');
@@ -118,7 +123,7 @@ begin
   select a.atttypmod into has from pg_attribute a where a.attrelid = source and a.attname = embedding_column;
   if has > 0 and has <> wanted then
     raise exception using errcode = 'datatype_mismatch',
-      message = format('column "%s" of %s has %s dimensions, the embedder answers %s', embedding_column, source, has, wanted),
+      message = format('column "%s" of %s has %s dimensions, the embedder returns %s', embedding_column, source, has, wanted),
       hint = 'Change the column''s type, or use an embedder that fits.';
   end if;
   condition := coalesce(nullif(btrim(condition), ''), 'true');
@@ -146,10 +151,12 @@ begin
   return waiting;
 end
 $$;
-comment on function frontdesk.embed_table(regclass, name, name, text, text) is
-  'from now on each row''s text is embedded: rows whose embedding is null and that satisfy the condition (SQL about the row) get their vector soon after commit, and anew when the text changes. '
-  'Returns how many rows wait. Makes two small indexes and three triggers on the table, and a job that runs as the table''s owner, whom the caller must be or be a member of. The same text is not embedded twice. '
-  'Several embedders may share a column, each with its condition. Not granted to PUBLIC, because embedding costs';
+comment on function frontdesk.embed_table is
+  'from now on each row''s text is embedded: rows whose embedding is null and that satisfy the condition (SQL about '
+  'the row) get their vector soon after commit, and again when the text changes. Returns how many rows wait. Makes '
+  'two small indexes and three triggers on the table, and a job that runs as the table''s owner, whom the caller must '
+  'be or be a member of. The same text is not embedded twice. Several embedders may share a column, each with its '
+  'condition. Not granted to PUBLIC, because embedding costs';
 
 create or replace function frontdesk.embedder_dimensions(embedder bigint) returns int
 stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -162,7 +169,8 @@ stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select has_function_privilege(frontdesk_internal.caller(), 'frontdesk.embed_table(regclass,name,name,text,text)', 'execute')
     or has_function_privilege(frontdesk_internal.caller(), 'frontdesk.embed(text,text)', 'execute')
 $$;
-comment on function frontdesk_internal.may_embed() is 'internal: whether the caller of the running verb may have texts embedded, and so know with what';
+comment on function frontdesk_internal.may_embed is
+  'internal: whether the caller of the running verb may have texts embedded, and so know with what';
 
 create or replace function frontdesk.embedder_model(embedder bigint) returns text
 stable language c as 'MODULE_PATHNAME', 'verb';
@@ -175,7 +183,8 @@ comment on function frontdesk_internal.embedder_model(bigint) is 'internal: embe
 
 create or replace function frontdesk.embedder_of(model text, dimensions int) returns text
 stable language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.embedder_of(text, int) is 'internal: an embedder with this model and so many dimensions, for who may embed; null: there is none';
+comment on function frontdesk.embedder_of is
+  'internal: an embedder with this model and number of dimensions, for roles that may embed; null when there is none';
 create or replace function frontdesk_internal.embedder_of(model text, dimensions int) returns text
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select e.name from frontdesk.embedder e
@@ -199,7 +208,8 @@ begin
   return result;
 end
 $$;
-comment on function frontdesk.embed_rows(bigint, boolean) is 'internal: how many rows wait for their vector, or were refused one, of a table of one''s own';
+comment on function frontdesk.embed_rows is
+  'internal: how many rows wait for their vector, or were refused one, of a table of one''s own';
 
 create or replace function frontdesk.embed_count(source_id bigint, failed boolean = false) returns bigint
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -216,8 +226,9 @@ exception when others then
   return null;
 end
 $$;
-comment on function frontdesk.embed_count(bigint, boolean) is
-  'internal: how many rows wait for their vector, or were refused one: counted now for the table''s owner, for others as the job counted them last';
+comment on function frontdesk.embed_count is
+  'internal: how many rows wait for their vector, or were refused one: counted now for the table''s owner, for others '
+  'as the job counted them last';
 
 create or replace function frontdesk.embed_counted(source_id bigint) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -255,7 +266,9 @@ begin
   return removed;
 end
 $$;
-comment on function frontdesk.unembed_table(regclass, name, text) is 'embed this table no more (this column, by this embedder; null: any); returns how many declarations that were. Vectors stay';
+comment on function frontdesk.unembed_table is
+  'stop embedding this table (this column, by this embedder; null: any); returns how many declarations were removed. '
+  'Vectors stay';
 
 create or replace function frontdesk.retry_embedding(source regclass, embedding_column name = null) returns bigint
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -273,7 +286,8 @@ begin
   return result;
 end
 $$;
-comment on function frontdesk.retry_embedding(regclass, name) is 'try what the embedder refused once more; returns how many contents those are';
+comment on function frontdesk.retry_embedding is
+  'try what the embedder refused once more; returns how many contents those are';
 
 create or replace function frontdesk.embed_again(source regclass, embedding_column name = null, embedder text = null) returns bigint
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -298,8 +312,9 @@ begin
   return result;
 end
 $$;
-comment on function frontdesk.embed_again(regclass, name, text) is
-  'forget the vectors of a table and make them anew: after the model was changed. Returns how many; null where that is done by the job of the table''s owner, who you are not. Until then search finds less';
+comment on function frontdesk.embed_again is
+  'forget the vectors of a table and compute them again, after the model was changed. Returns how many; null where '
+  'the job of the table''s owner, another role, does that. Until then search finds less';
 
 create or replace function frontdesk.embed_clear(source_id bigint) returns bigint
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -317,7 +332,8 @@ begin
   return result;
 end
 $$;
-comment on function frontdesk.embed_clear(bigint) is 'internal: the vectors of a declaration of one''s own go, and what was refused';
+comment on function frontdesk.embed_clear is
+  'internal: the vectors of a declaration of one''s own go, and what was refused';
 
 create or replace function frontdesk.embedder_name(embedder bigint) returns text
 stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -342,5 +358,6 @@ begin
   end loop;
 end
 $$;
-comment on function frontdesk.embed_failures(regclass) is
-  'the rows that the embedder refuses, and its reason. Find one by: select * from ... where ctid = ...; change its text, or call retry_embedding()';
+comment on function frontdesk.embed_failures is
+  'the rows that the embedder refuses, and its reason. Find one by: select * from ... where ctid = ...; change its '
+  'text, or call retry_embedding()';

@@ -19,7 +19,8 @@ cross join lateral (
   from frontdesk.embed_source t cross join lateral (select t.owner::oid = (select r.oid from pg_roles r where r.rolname = current_user)) o (mine)
   where t.embedder_id = e.id) p;
 comment on view frontdesk.embedders is
-  'the embedders: state (idle, working, waiting, failing, paused), rows that wait for their vector, rows it refuses, what it did and cost, its last error and when it is tried next; no secret is in it';
+  'the embedders: state (idle, working, waiting, failing, paused), rows that wait for their vector, rows it refuses, '
+  'what it did and cost, its last error and when it is tried next; no secret is in it';
 
 create or replace view frontdesk.embed_tables with (security_barrier) as
 select s.source_name as source, s.content_column, s.embedding_column, frontdesk.embedder_name(s.embedder_id) as embedder, s.condition,
@@ -28,4 +29,6 @@ select s.source_name as source, s.content_column, s.embedding_column, frontdesk.
 from frontdesk.embed_source s
 left join lateral (select x.status, x.started_at, x.message from frontdesk.job_run x where x.job_id = s.job_id order by x.id desc limit 1) r on true
 where pg_has_role(s.owner::oid, 'usage');
-comment on view frontdesk.embed_tables is 'what embed_table() declared, of your tables: rows that wait, rows that were refused (see embed_failures), and how the last run ended';
+comment on view frontdesk.embed_tables is
+  'what embed_table() declared, of your tables: rows that wait, rows that were refused (see embed_failures), and how '
+  'the last run ended';

@@ -171,7 +171,7 @@ begin
   there := frontdesk.crm_version();
   if string_to_array(there, '.')::int[] > string_to_array(this_version, '.')::int[] then
     raise exception using errcode = 'object_not_in_prerequisite_state',
-      message = format('schema crm is of version %s, the extension of %s', there, this_version),
+      message = format('schema crm has version %s, the extension %s', there, this_version),
       hint = 'alter extension pg_frontdesk update;';
   end if;
   foreach needed in array array['btree_gist', 'pg_trgm', 'unaccent'] loop
@@ -213,12 +213,12 @@ begin
   end loop;
   return case
     when there is null then format('crm %s installed', this_version)
-    when there = this_version then format('crm %s was there already; its functions were made anew', this_version)
+    when there = this_version then format('crm %s was there already; its functions were recreated', this_version)
     else format('crm upgraded from %s to %s', there, this_version) end;
 end
 $$;
 comment on function frontdesk.install_crm(boolean) is
-  'make, repair or upgrade schema crm: accounts, leads, appointments, documents ... as ordinary tables. They belong to the caller, or to a role frontdesk_crm without LOGIN when a superuser calls it. Rows are kept, nothing is dropped. sample_data: a small business to look at. Needs CREATE on the database, and execute on frontdesk.emit()';
+  'create, repair or upgrade schema crm: accounts, leads, appointments, documents ... as ordinary tables. They belong to the caller, or to a role frontdesk_crm without LOGIN when a superuser calls it. Rows are kept, nothing is dropped. sample_data: a small business to look at. Needs CREATE on the database, and execute on frontdesk.emit()';
 
 create or replace function frontdesk.crm_text(script text) returns text
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -242,7 +242,7 @@ declare
   r record;
 begin
   if frontdesk.crm_version() is null then
-    raise exception using errcode = 'invalid_schema_name', message = 'there is no schema crm of pg_frontdesk here';
+    raise exception using errcode = 'invalid_schema_name', message = 'there is no schema crm of pg_frontdesk in this database';
   end if;
   if confirm is distinct from current_database() then
     raise exception using errcode = 'invalid_parameter_value',

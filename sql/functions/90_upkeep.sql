@@ -28,7 +28,8 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
     join pg_trigger t on d.classid = 'pg_proc'::regclass and t.tgfoid = d.objid
     where x.extname = 'pg_frontdesk') l
 $$;
-comment on function frontdesk_internal.dropped_relations() is 'internal: what DROP EXTENSION locks: the tables of the extension, and those with triggers of it';
+comment on function frontdesk_internal.dropped_relations is
+  'internal: what DROP EXTENSION locks: the tables of the extension, and those with triggers of it';
 
 create or replace function frontdesk_internal.give_identity() returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -46,8 +47,9 @@ begin
   end loop;
 end
 $$;
-comment on function frontdesk_internal.give_identity() is
-  'internal: a table without a primary key has its whole rows as replica identity: where all tables are published, its rows can be changed and deleted all the same';
+comment on function frontdesk_internal.give_identity is
+  'internal: a table without a primary key has its whole rows as replica identity: where all tables are published, '
+  'its rows can be changed and deleted all the same';
 
 create or replace function frontdesk.make_partition(parent text, day date) returns boolean
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -72,7 +74,8 @@ exception when check_violation then
   return false;
 end
 $$;
-comment on function frontdesk.make_partition(text, date) is 'internal: the partition of a UTC day; false when it is there or its rows are in the default partition';
+comment on function frontdesk.make_partition is
+  'internal: the partition of a UTC day; false when it is there or its rows are in the default partition';
 
 create or replace function frontdesk.expired_partitions(parent text, keep interval) returns setof name
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -81,7 +84,7 @@ stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
     and (to_date(right(c.relname, 8), 'YYYYMMDD') + 1)::timestamp at time zone 'UTC' <= frontdesk.now() - keep
   order by c.relname
 $$;
-comment on function frontdesk.expired_partitions(text, interval) is 'internal: the days that are wholly older than this';
+comment on function frontdesk.expired_partitions is 'internal: the days that are wholly older than this';
 
 create or replace function frontdesk.kept(parent text) returns interval
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -117,8 +120,9 @@ exception when lock_not_available then
   return null;
 end
 $$;
-comment on function frontdesk.maintain_step() is
-  'internal: make one partition of the coming week or drop one that is past its retention; false when there is none, null when somebody reads the log just now';
+comment on function frontdesk.maintain_step is
+  'internal: make one partition of the coming week or drop one that is past its retention; false when there is none, '
+  'null when somebody reads the log just now';
 
 create or replace function frontdesk.maintain_rest() returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -150,7 +154,8 @@ begin
     and i.indrelid::regclass::text ~ (to_char(today, 'YYYYMMDD') || '|' || to_char(today - 1, 'YYYYMMDD') || '|default');
 end
 $$;
-comment on function frontdesk.maintain_rest() is 'internal: what is past its retention outside the daily partitions, and the index by id';
+comment on function frontdesk.maintain_rest is
+  'internal: what is past its retention outside the daily partitions, and the index by id';
 
 create or replace function frontdesk.maintain() returns text
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -167,8 +172,9 @@ begin
   return format('%s partitions made or dropped%s', steps, case when more is null then '; somebody reads the log, call again later' else '' end);
 end
 $$;
-comment on function frontdesk.maintain() is
-  'make the partitions of the coming week, drop those past frontdesk.event_retention, success_retention and failure_retention. The engine does it every six hours';
+comment on function frontdesk.maintain is
+  'make the partitions of the coming week, drop those past frontdesk.event_retention, success_retention and '
+  'failure_retention. The engine does it every six hours';
 
 do $$
 begin

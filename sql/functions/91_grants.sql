@@ -66,5 +66,6 @@ begin
   grant usage on schema frontdesk to public;
 end
 $$;
-comment on function frontdesk_internal.apply_grants() is
-  'internal: at installation and upgrade, privileges become those of grants(): what default privileges of others brought is taken back';
+comment on function frontdesk_internal.apply_grants is
+  'internal: at installation and upgrade, privileges become those of grants(): what default privileges of others '
+  'brought is taken back';

@@ -137,7 +137,7 @@ fn prepare(settings: &Settings) -> Result<Prepared, String> {
     for (name, sealed) in &settings.secrets {
         let value = vault::open(&unhex(sealed))
             .map_err(|why| format!("the secret of header {name} cannot be opened: {why}"))?;
-        let bad = || format!("the secret of header {name} is no header value");
+        let bad = || format!("the secret of header {name} is not a valid header value");
         let mut header = HeaderValue::from_str(&value).map_err(|_| bad())?;
         header.set_sensitive(true);
         headers.push((HeaderName::from_str(name).map_err(|_| bad())?, header));

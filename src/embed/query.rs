@@ -12,7 +12,7 @@ use crate::error::{invalid, raise};
 /// Raises when the text is blank, or there is no vector to be had.
 pub fn embed(text: &str, embedder: Option<&str>) -> Vec<f32> {
     if text.trim().is_empty() {
-        invalid("there is no text to embed", Some("Give a text with a character other than white space.".into()));
+        invalid("the text to embed is empty", Some("Give a text with a character other than white space.".into()));
     }
     let (id, owner) = verbs::find(embedder);
     let Some(settings) = verbs::settings(owner, id).map(|json| Settings::parse(&json)) else {

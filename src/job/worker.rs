@@ -48,7 +48,7 @@ impl Worker {
         self.channel.outcome().or_else(|| {
             stopped.then(|| Outcome {
                 sqlstate: Some("57P01".into()),
-                message: "the process ended without a word; see the server log".into(),
+                message: "the job''s process exited unexpectedly; see the server log".into(),
                 ..Outcome::default()
             })
         })

@@ -87,7 +87,7 @@ fn a_name_that_resolves_to_a_refused_address_is_refused_when_it_is_sent() {
     assert_eq!(word, "address_refused", "{sentence}");
     assert!(desk.requests("/ok").is_empty());
     let unheard = desk.error("alter system set frontdesk.allow_networks = '127.0.0.1, 10.0.0.0/33'");
-    assert!(unheard.contains("\"10.0.0.0/33\" is no network"), "{unheard}");
+    assert!(unheard.contains("\"10.0.0.0/33\" is not a network"), "{unheard}");
     // Allowed by a reload, without a restart.
     server.set(&[("frontdesk.allow_networks", "127.0.0.1/32, ::1/128")]).unwrap();
     server.reload().unwrap();

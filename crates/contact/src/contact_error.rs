@@ -31,9 +31,7 @@ impl ContactError {
             Self::Handle { .. } => "The name alone, as in ana.garcia, or the address of the profile.".into(),
             Self::Phone { .. } => "With the country code, as in +52 55 1234 5678; all digits, area code too.".into(),
             Self::Country { .. } => "Two letters of ISO 3166-1, as in MX.".into(),
-            Self::PhoneWithoutCountry { .. } => {
-                "Begin it with + and the country code, or say of which country it is.".into()
-            }
+            Self::PhoneWithoutCountry { .. } => "Begin it with + and the country code, or give its country.".into(),
         }
     }
 }
@@ -43,9 +41,9 @@ impl fmt::Display for ContactError {
         match self {
             Self::Email { value, reason } => write!(f, "\"{value}\" is not an e-mail address: {reason}"),
             Self::Handle { value, reason } => write!(f, "\"{value}\" is not the name of a profile: {reason}"),
-            Self::Phone { value, reason } => write!(f, "\"{value}\" is not a telephone number: {reason}"),
-            Self::Country { value } => write!(f, "there are no telephone numbers of a country \"{value}\""),
-            Self::PhoneWithoutCountry { value } => write!(f, "telephone number \"{value}\" has no country code"),
+            Self::Phone { value, reason } => write!(f, "\"{value}\" is not a phone number: {reason}"),
+            Self::Country { value } => write!(f, "unknown country \"{value}\""),
+            Self::PhoneWithoutCountry { value } => write!(f, "phone number \"{value}\" has no country code"),
         }
     }
 }

@@ -65,7 +65,7 @@ fn check_domain(domain: &str) -> Result<(), &'static str> {
     }
     let labels: Vec<&str> = domain.split('.').collect();
     if labels.len() < 2 || labels.iter().any(|label| label.is_empty()) {
-        return Err("what is after the @ is no domain");
+        return Err("what follows the @ is not a domain");
     }
     let wrong = |label: &&str| {
         label.len() > 63
@@ -76,11 +76,11 @@ fn check_domain(domain: &str) -> Result<(), &'static str> {
                 .any(|c| c != '-' && if c.is_ascii() { !c.is_ascii_alphanumeric() } else { !is_letter_or_mark(c) })
     };
     if labels.iter().any(wrong) {
-        return Err("what is after the @ is no domain");
+        return Err("what follows the @ is not a domain");
     }
     // A top level domain is never a number: this was an IP address or a version.
     if labels.last().is_some_and(|top| top.chars().all(|c| c.is_ascii_digit())) {
-        return Err("what is after the @ is no domain");
+        return Err("what follows the @ is not a domain");
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ impl LocaleError {
 impl fmt::Display for LocaleError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            LocaleError::Tag(tag) => write!(f, "\"{tag}\" is no language tag"),
+            LocaleError::Tag(tag) => write!(f, "\"{tag}\" is not a language tag"),
             LocaleError::Language(tag) => write!(f, "there are no dates in language \"{tag}\""),
             LocaleError::Moment => f.write_str("the calendar does not have this date"),
         }

@@ -248,7 +248,7 @@ mod tests {
         );
         assert_eq!(
             message(json!({"delays": [], "final": {"status": {"$like": 4}}})),
-            "\"final\" is no filter: unknown operator $like at \"status\""
+            "\"final\" is not a valid filter: unknown operator $like at \"status\""
         );
         assert_eq!(message(json!({"delays": [], "expires": "7"})), "\"expires\": \"7\" lacks a unit");
         assert_eq!(message(json!({"delays": [], "expires": 7})), "\"expires\" is not a text such as \"7d\"");

@@ -73,7 +73,7 @@ impl fmt::Display for PolicyError {
             PolicyError::BadRetryDelay => {
                 f.write_str("\"retry_delay\" is not a number of milliseconds between 0 and 30 days")
             }
-            PolicyError::BadFinal { reason } => write!(f, "\"final\" is no filter: {reason}"),
+            PolicyError::BadFinal { reason } => write!(f, "\"final\" is not a valid filter: {reason}"),
             PolicyError::NoExpires => f.write_str("\"expires\" is not a text such as \"7d\""),
             PolicyError::BadExpires { source } => write!(f, "\"expires\": {source}"),
             PolicyError::BadExpiresFrom => {

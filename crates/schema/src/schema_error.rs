@@ -18,8 +18,8 @@ impl SchemaError {
 impl fmt::Display for SchemaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.path.as_str() {
-            "" => write!(f, "this is no JSON Schema: {}", self.reason),
-            path => write!(f, "this is no JSON Schema: at {path}: {}", self.reason),
+            "" => write!(f, "invalid JSON Schema: {}", self.reason),
+            path => write!(f, "invalid JSON Schema: at {path}: {}", self.reason),
         }
     }
 }

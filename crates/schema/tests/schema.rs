@@ -129,11 +129,11 @@ fn what_doubles_at_every_level_is_refused_at_once() {
     definitions.insert("a60".into(), json!({"type": "object"}));
     let doubling = json!({"$defs": definitions, "$ref": "#/$defs/a0"});
     let error = Checker::compile(&doubling).unwrap_err();
-    assert_eq!(error.to_string(), "this is no JSON Schema: its references lead to more than 20000 schemas");
+    assert_eq!(error.to_string(), "invalid JSON Schema: its references lead to more than 20000 schemas");
     let again = json!({"properties": {"n": {"$ref": "#"}}, "required": ["z"]});
     let within = json!({"anyOf": [again.clone(), again]});
     let error = Checker::compile(&within).unwrap_err();
-    assert_eq!(error.to_string(), "this is no JSON Schema: it refers to itself more than once for the same value");
+    assert_eq!(error.to_string(), "invalid JSON Schema: it refers to itself more than once for the same value");
 }
 
 #[test]

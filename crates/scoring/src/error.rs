@@ -95,7 +95,7 @@ impl fmt::Display for ScoreError {
         use ScoreError::*;
         match self {
             Name { what, name } => {
-                write!(f, "\"{}\" is no name for a {what}", name.chars().take(100).collect::<String>())
+                write!(f, "\"{}\" is not a valid name for a {what}", name.chars().take(100).collect::<String>())
             }
             TwoRules { rule, .. } => write!(f, "two rules are called \"{rule}\""),
             TooManyRules { rules, .. } => write!(f, "{rules} rules are too many for a model"),

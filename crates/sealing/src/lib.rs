@@ -37,7 +37,7 @@ impl fmt::Display for SealError {
                 write!(f, "the key has {length} bytes, at least {SHORTEST_KEY} are needed")
             }
             SealError::KeyMissing => {
-                write!(f, "the secret is encrypted and there is no key (frontdesk.secret_key_file)")
+                write!(f, "the secret is encrypted and no key is set (frontdesk.secret_key_file)")
             }
             SealError::WrongKey => write!(f, "the secret was encrypted with another key"),
             SealError::Malformed => write!(f, "the stored secret is malformed"),

@@ -126,7 +126,7 @@ fn what_was_stored_without_a_key_or_with_another_one_is_encrypted_with_the_prese
     let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
     let hidden = [hex(secret.trim_start_matches("whsec_")), hex(CREDENTIAL), hex("sk-very-s3cret")];
     assert!(hidden.iter().all(|hidden| everything(&desk).contains(hidden)));
-    assert!(desk.error("select frontdesk.reencrypt_secrets()").contains("there is no key to encrypt with"));
+    assert!(desk.error("select frontdesk.reencrypt_secrets()").contains("no key is set to encrypt with"));
     let (first, second) = (server.dir.join("first.key"), server.dir.join("second.key"));
     std::fs::write(&first, "the first key, of sufficient length").unwrap();
     std::fs::write(&second, "the second key, of sufficient length").unwrap();
