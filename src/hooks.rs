@@ -36,7 +36,7 @@ mod direct {
     use super::pg_sys;
 
     unsafe extern "C-unwind" {
-        /// tcop/utility.h: the function as such. pgrx's binding would catch its errors and raise them anew, without
+        /// tcop/utility.h: the function as such. pgrx's binding would catch its errors and raise them again, without
         /// their position and the names of the constraint, table and column.
         pub fn standard_ProcessUtility(
             statement: *mut pg_sys::PlannedStmt,

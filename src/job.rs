@@ -56,7 +56,7 @@ pub unsafe extern "C-unwind" fn frontdesk_job_main(argument: pg_sys::Datum) {
         // Connected as nobody in particular it would be a superuser.
         return;
     }
-    // SAFETY: once, at the start of a worker. The owner may have no right to log in, which is no reason not to work for it.
+    // SAFETY: once, at the start of a worker. An owner that may not log in is worked for all the same.
     // What ends the process from here on is kept by the hook.
     unsafe {
         pg_sys::emit_log_hook = Some(keep_fatal);

@@ -37,7 +37,7 @@ fn clean_line(value: &str, field: &str, longest: i32) -> Option<String> {
     line(value, field, usize::try_from(longest).unwrap_or(0)).map(Cow::into_owned)
 }
 
-/// `longest` is in characters, for there is no line that long; 0 for any.
+/// `longest` is in characters, and no line is that long; 0 for any.
 pub fn line<'a>(value: &'a str, field: &str, longest: usize) -> Option<Cow<'a, str>> {
     let line = contact::clean_line(value)?;
     if longest > 0 && line.len() > longest && line.chars().count() > longest {

@@ -9,7 +9,7 @@ use super::{bytes, floats, verbs};
 use crate::engine;
 use crate::error::{invalid, raise};
 
-/// Raises when the text is blank, or there is no vector to be had.
+/// Raises when the text is blank, or no vector can be had.
 pub fn embed(text: &str, embedder: Option<&str>) -> Vec<f32> {
     if text.trim().is_empty() {
         invalid("the text to embed is empty", Some("Give a text with a character other than white space.".into()));

@@ -244,7 +244,7 @@ impl Worker {
         self.halted = true;
     }
 
-    /// Texts that are refused are sent apart, until it is known which one it is. But who refuses everything is not right himself.
+    /// Refused texts are sent apart until the one at fault is found. An embedder that refuses every text is itself at fault.
     fn narrow(&mut self, batch: Batch, why: &str) {
         if batch.texts > 1 && batch.tries < TRIES {
             self.declaration.failed(1, why, 0, false);

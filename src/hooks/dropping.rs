@@ -6,7 +6,7 @@ use pgrx::prelude::*;
 
 const EXCLUSIVE: pg_sys::LOCKMODE = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
 
-/// Whether the command drops our extension, and who gives it may do that.
+/// Whether the command drops our extension, and the role that gives it may do that.
 ///
 /// # Safety
 /// A parsed command, in a transaction.

@@ -1,5 +1,5 @@
 //! Commands that want a database for themselves: DROP DATABASE, RENAME, SET TABLESPACE, CREATE DATABASE ... TEMPLATE. The engine
-//! of that database leaves for as long as they take, if who gives them may do that at all.
+//! of that database leaves for as long as they take, if the role that gives them may do that at all.
 
 use std::ffi::CStr;
 use std::sync::atomic::Ordering::SeqCst;

@@ -234,7 +234,7 @@ impl Channel {
         // SAFETY: within the room for each; the engine reads it when the state says so.
         unsafe {
             self.room().copy_from_nonoverlapping(message.as_ptr(), message.len());
-            // Half of a JSON is none.
+            // Half of a JSON document cannot be read.
             if let Some(result) = outcome.result.as_ref().filter(|result| result.len() <= RESULT) {
                 self.room().add(MESSAGE).copy_from_nonoverlapping(result.as_ptr(), result.len());
                 header.result.store(result.len() as u32, SeqCst);

@@ -40,7 +40,7 @@ impl FirstRow {
         (self as *mut FirstRow).cast()
     }
 
-    /// The row as JSON, or why there is none of it.
+    /// The row as JSON, or why it cannot be JSON.
     ///
     /// # Safety
     /// In the transaction that made the row, after it was made.

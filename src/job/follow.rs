@@ -16,7 +16,7 @@ pub unsafe fn is_about_owners(statement: *mut pg_sys::Node) -> bool {
     matches!(unsafe { (*statement).type_ }, NodeTag::T_ReassignOwnedStmt | NodeTag::T_DropOwnedStmt)
 }
 
-/// After such a command, which has seen to it that who gives it has the rights of both roles.
+/// After such a command, which has checked that the role that gives it has the rights of both roles.
 ///
 /// # Safety
 /// As above, in the transaction of the command.

@@ -19,7 +19,7 @@ thread_local! {
     static REGISTERED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The engine reads the jobs anew when the present transaction commits.
+/// The engine reads the jobs again when the present transaction commits.
 pub fn jobs_changed() {
     register();
     JOBS.set(true);
@@ -61,7 +61,7 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
         if jobs {
             slot.jobs_changed.store(1, SeqCst);
         }
-        // Only who sets the earliest timer wakes the engine.
+        // Only the session that sets the earliest timer wakes the engine.
         let earliest = slot.next_timer.fetch_min(timer, SeqCst);
         if jobs || timer < earliest || slot.engine.pid().is_none() {
             wake::now(false);

@@ -19,7 +19,7 @@ const SLICE: Duration = Duration::from_secs(1);
 /// How long a batch waits for a lock, before it is tried again later.
 const LOCK_TIMEOUT: &std::ffi::CStr = c"2s";
 
-/// What this process is about, for who remembers that it failed.
+/// What this process is about: remembered when it fails.
 struct AtWork {
     rule: i64,
     /// How many at once; 0: not known yet.
@@ -102,7 +102,7 @@ fn remember(role: u32, failed: &Outcome) -> SpiResult<()> {
     })
 }
 
-/// A transaction with the rights of the extension, whose verbs switch to the owner's where his code runs.
+/// A transaction with the rights of the extension, whose verbs switch to the owner's where the owner's code runs.
 fn transaction<T>(timeout: Option<Duration>, body: impl FnOnce() -> SpiResult<T>) -> Result<T, Outcome> {
     PgTryBuilder::new(AssertUnwindSafe(|| {
         // SAFETY: outside any transaction; as PostgreSQL's own background workers begin and end one.

@@ -150,7 +150,7 @@ unsafe fn below(relation: pg_sys::Relation, value: Value) -> Option<Leaf> {
     }
 }
 
-/// The moment at a bound; None where there is none, or none but the beginning or the end of time.
+/// The moment at a bound; None without a bound, or where it is the beginning or the end of time.
 unsafe fn bound(bounds: &pg_sys::PartitionBoundInfoData, at: i32) -> Option<i64> {
     // SAFETY: bounds of ranges of one column, of which there are so many.
     unsafe {
@@ -189,7 +189,7 @@ pub unsafe fn end(log: &str) -> i64 {
         let has_rows = |index: i32| {
             let Ok(index) = usize::try_from(index) else { return false };
             let partition = pg_sys::table_open(*(*description).oids.add(index), SHARE);
-            // What is no plain table is looked into.
+            // Partitions that are themselves partitioned are searched as well.
             let blocks = match (*(*partition).rd_rel).relkind as u8 {
                 pg_sys::RELKIND_RELATION => {
                     pg_sys::RelationGetNumberOfBlocksInFork(partition, pg_sys::ForkNumber::MAIN_FORKNUM)

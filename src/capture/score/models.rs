@@ -84,7 +84,7 @@ pub enum Otherwise {
 }
 
 impl Models {
-    /// The models that `role` scores this tenant with. Those of a tenant are for who may set models, and for the tables of
+    /// The models that `role` scores this tenant with. Those of a tenant are for roles that may set models, and for the tables of
     /// theirs; everybody's are for everybody.
     ///
     /// # Errors
@@ -194,7 +194,7 @@ fn prepare(client: &pgrx::spi::SpiClient, plan: &'static Plan, query: &str, type
     Ok(())
 }
 
-/// With the rights of the extension: who changes a row has none on the models.
+/// With the rights of the extension: the role that changes a row has none on the models.
 fn as_owner<T>(read: impl FnOnce() -> SpiResult<T>) -> T {
     role::as_extension(read)
         .unwrap_or_else(|error| raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None))
