@@ -45,14 +45,20 @@ impl Function {
     /// On one line when it fits, else an argument per line.
     fn signature(&self) -> String {
         let Function { name, arguments, result, .. } = self;
-        let line = format!("frontdesk.{name}({arguments}) -> {result}");
-        if line.len() <= WIDTH || arguments.is_empty() && result.len() <= WIDTH {
+        let arguments: Vec<String> = split(arguments).into_iter().map(tidied).collect();
+        let line = format!("frontdesk.{name}({}) -> {result}", arguments.join(", "));
+        if line.len() <= WIDTH || self.arguments.is_empty() && result.len() <= WIDTH {
             return line;
         }
-        let arguments: Vec<String> = split(arguments).iter().map(|argument| format!("  {argument}")).collect();
+        let arguments: Vec<String> = arguments.iter().map(|argument| format!("  {argument}")).collect();
         let result = if result.len() <= WIDTH { result.clone() } else { split_table(result) };
         format!("frontdesk.{name}(\n{}\n) -> {result}", arguments.join(",\n"))
     }
+}
+
+/// `NULL` says no more with its type behind it.
+fn tidied(argument: &str) -> String {
+    argument.split_once(" DEFAULT NULL::").map_or(argument.to_string(), |(name, _)| format!("{name} DEFAULT NULL"))
 }
 
 /// At the commas between arguments, not at those within quotes or brackets.
@@ -93,6 +99,7 @@ mod tests {
     #[test]
     fn arguments_are_split_at_their_own_commas() {
         let list = "a text[] DEFAULT '{x,y}'::text[], b numeric(10,2), c integer";
+        assert_eq!(tidied("a name[] DEFAULT NULL::name[]"), "a name[] DEFAULT NULL");
         assert_eq!(split(list), ["a text[] DEFAULT '{x,y}'::text[]", "b numeric(10,2)", "c integer"]);
     }
 }
