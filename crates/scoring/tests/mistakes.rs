@@ -24,7 +24,7 @@ fn rule(rule: Value) -> (String, String, String) {
 #[test]
 fn of_models() {
     for (model, message) in [
-        (json!({"name": "My Model"}), "\"My Model\" is no name for a model"),
+        (json!({"name": "My Model"}), "\"My Model\" is not a valid name for a model"),
         (json!({"link": "probit"}), "link \"probit\" is unknown"),
         (json!({"floor": 100}), "the floor is not below the cap"),
         (json!({"tiers": {"hot": 120, "cold": 0}}), "tier \"hot\" begins at 120, outside of floor and cap"),
@@ -50,7 +50,7 @@ fn of_models() {
 #[test]
 fn of_rules() {
     for (wrong, message) in [
-        (json!({"name": "cap"}), "\"cap\" is no name for a rule"),
+        (json!({"name": "cap"}), "\"cap\" is not a valid name for a rule"),
         (json!({"filter": {"a": {"$above": 1}}}), "unknown operator $above at \"a\""),
         (json!({"points": 1e7}), "points of rule \"r\": 10000000 is out of range or too precise"),
         (json!({"value": "a"}), "points scaled by a value need two different numbers"),
