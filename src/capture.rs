@@ -84,14 +84,21 @@ unsafe fn row_before<'a>(fcinfo: pg_sys::FunctionCallInfo, name: &str, hint: &st
     }
 }
 
+/// Fired after the change of each row, or after a TRUNCATE, which alone comes without a row.
+fn is_after(event: pg_sys::TriggerEvent) -> bool {
+    event & pg_sys::TRIGGER_EVENT_TIMINGMASK == pg_sys::TRIGGER_EVENT_AFTER
+        && (event & pg_sys::TRIGGER_EVENT_ROW != 0)
+            == (event & pg_sys::TRIGGER_EVENT_OPMASK != pg_sys::TRIGGER_EVENT_TRUNCATE)
+}
+
 /// # Safety
 /// `trigger` is what PostgreSQL passed to a trigger function.
 unsafe fn capture(trigger: &pg_sys::TriggerData) {
     let event = trigger.tg_event;
-    if event & pg_sys::TRIGGER_EVENT_TIMINGMASK != pg_sys::TRIGGER_EVENT_AFTER {
+    if !is_after(event) {
         raise(
             PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-            "frontdesk.capture() must be fired after the change",
+            "frontdesk.capture() is a function of AFTER triggers, for each row or for TRUNCATE",
             None,
             Some("Call frontdesk.watch(); it makes the trigger.".into()),
         );

@@ -172,8 +172,11 @@ fn current(at: pg_sys::TimestampTz, value: log::Value) -> Log {
         // SAFETY: an oid from the catalog. Taking the lock lets news in: a partition for this moment may have been attached,
         // or this one detached or dropped, meanwhile.
         unsafe { pg_sys::LockRelationOid(log.leaf.oid, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE) };
-        if LOG.get().is_some_and(|now| now.leaf == log.leaf) {
-            return log;
+        // News that leave the partition what it was are no reason to begin again: they may come without end.
+        let now = LOG.get().filter(holds).unwrap_or_else(|| look_up(value));
+        if now.leaf.oid == log.leaf.oid {
+            LOG.set(Some(now));
+            return now;
         }
         log::unlock(log.leaf.oid);
     }

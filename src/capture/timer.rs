@@ -40,7 +40,7 @@ pub unsafe extern "C-unwind" fn frontdesk_timer_trigger(fcinfo: pg_sys::Function
     // SAFETY: fcinfo is valid for this call; its context is a TriggerData when called as a trigger.
     unsafe {
         let trigger = (*fcinfo).context.cast::<pg_sys::TriggerData>();
-        if !pgrx::trigger_support::called_as_trigger(fcinfo) || !is_made_for((*trigger).tg_event) {
+        if !pgrx::trigger_support::called_as_trigger(fcinfo) || !super::is_after((*trigger).tg_event) {
             raise(
                 PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
                 "frontdesk.timer_trigger() is a function of AFTER triggers, for each row or for TRUNCATE",
@@ -52,13 +52,6 @@ pub unsafe extern "C-unwind" fn frontdesk_timer_trigger(fcinfo: pg_sys::Function
         (*fcinfo).isnull = false;
         pg_sys::Datum::from(0_usize)
     }
-}
-
-/// Only a TRUNCATE comes without a row.
-fn is_made_for(event: pg_sys::TriggerEvent) -> bool {
-    event & pg_sys::TRIGGER_EVENT_TIMINGMASK == pg_sys::TRIGGER_EVENT_AFTER
-        && (event & pg_sys::TRIGGER_EVENT_ROW != 0)
-            == (event & pg_sys::TRIGGER_EVENT_OPMASK != pg_sys::TRIGGER_EVENT_TRUNCATE)
 }
 
 /// # Safety

@@ -2,6 +2,9 @@
 //! watched, looks the same from every session, and is delivered or is one dead letter. `cargo xtask test hostile fuzz`
 //! runs it; `PG_FRONTDESK_HOSTILE_SECONDS` says for how long.
 
+mod arguments;
+mod headers;
+mod texts;
 mod values;
 
 use std::time::{Duration, Instant};
@@ -20,6 +23,13 @@ const SESSIONS: [&str; 3] = [
 fn seconds() -> Duration {
     let text = std::env::var("PG_FRONTDESK_HOSTILE_SECONDS").ok();
     Duration::from_secs(text.and_then(|text| text.parse().ok()).filter(|seconds| *seconds > 0).unwrap_or(20))
+}
+
+/// An error of the server's or ours that no argument is to lead to, or the end of the session.
+fn is_inside(error: &postgres::Error) -> bool {
+    error
+        .code()
+        .is_none_or(|code| code.code() == "XX000" || code.code().starts_with("58") || code.code().starts_with("57P"))
 }
 
 #[test]

@@ -42,8 +42,12 @@ impl Secret {
     /// - any other text: its bytes, 16 to 512 of them, as GitHub-style receivers use it
     ///
     /// # Errors
-    /// Wrong length, bad base64, or a key pair whose halves do not belong together. No error contains the secret.
+    /// Wrong length, bad base64, a key pair whose halves do not belong together, or a public key (`whpk_`), with which
+    /// everybody could sign. No error contains the secret.
     pub fn parse(text: &str) -> Result<Secret, SecretError> {
+        if text.starts_with(PUBLIC) {
+            return Err(SecretError::PublicKey);
+        }
         let standard = if let Some(encoded) = text.strip_prefix(SYMMETRIC) {
             let key = decode(encoded)?;
             check_length(key.len(), 24, 64)?;
@@ -97,6 +101,7 @@ pub enum SecretError {
     TooLong { got: usize, max: usize },
     BadBase64,
     BadKeyPair,
+    PublicKey,
 }
 
 impl SecretError {
@@ -115,6 +120,9 @@ impl SecretError {
             SecretError::BadKeyPair => {
                 "Give the seed of 32 bytes alone (whsk_ and its base64), or the 64 bytes as the key was generated.".into()
             }
+            SecretError::PublicKey => {
+                "Its receivers know it. Give the key that belongs to it, which begins with whsk_.".into()
+            }
         })
     }
 }
@@ -130,6 +138,7 @@ impl fmt::Display for SecretError {
             }
             SecretError::BadBase64 => f.write_str("secret is not valid base64 after its prefix"),
             SecretError::BadKeyPair => f.write_str("the two halves of the ed25519 key do not belong together"),
+            SecretError::PublicKey => f.write_str("a public key is no secret: it verifies and cannot sign"),
         }
     }
 }

@@ -262,6 +262,11 @@ fn what_the_caller_got_wrong_is_an_error() {
     assert_eq!(error(Standard, "short", 300), VerifyError::Secret(short));
     assert_eq!(error(Standard, "whsec_!", 300), VerifyError::Secret(SecretError::BadBase64));
     assert_eq!(error(Standard, "whpk_AAAA", 300), VerifyError::Secret(SecretError::TooShort { got: 3, min: 32 }));
+    // Everybody who verifies has it, so it is nothing to compute a signature with.
+    for scheme in [Sha256, Stripe, Twilio, Chatwoot] {
+        let public = "whpk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        assert_eq!(error(scheme, public, 300), VerifyError::Secret(SecretError::PublicKey));
+    }
     assert_eq!(error(Standard, "", 300).to_string(), "secret is empty");
     assert_eq!(error(Stripe, "x", -1).to_string(), "tolerance is negative: -1 seconds");
 }

@@ -59,6 +59,16 @@ fn ed25519_as_seed_or_pair() {
 }
 
 #[test]
+fn a_public_key_signs_nothing() {
+    assert_eq!(error(&from_public_key()), SecretError::PublicKey);
+    assert_eq!(error("whpk_"), SecretError::PublicKey);
+}
+
+fn from_public_key() -> String {
+    Secret::parse(&prefixed("whsk_", 32)).unwrap().public_key().unwrap()
+}
+
+#[test]
 fn neither_shows_itself() {
     let text = prefixed("whsec_", 32);
     assert_eq!(format!("{:?}", Secret::parse(&text).unwrap()), "Secret(***)");

@@ -113,8 +113,7 @@ const fn suite(
 /// The suites that run against a server need the extension installed too.
 fn is_chosen(suite: &Suite, named: Option<&str>) -> bool {
     match named {
-        // It takes long, and is asked for by its name.
-        None => suite.name != "hostile",
+        None => true,
         Some(named) => {
             suite.name == named
                 || (suite.name == "install" && matches!(named, "regress" | "client" | "docs" | "reference"))

@@ -134,6 +134,12 @@ create trigger mine before insert on leads for each row execute function frontde
 insert into leads values (1);
 \echo :SQLSTATE
 drop trigger mine on leads;
+create trigger mine after insert or update or delete on leads for each statement execute function frontdesk.capture('{"entity": "lead"}');
+insert into leads values (1);
+\echo :SQLSTATE
+update leads set id = id;
+delete from leads;
+drop trigger mine on leads;
 create trigger mine after insert on leads for each row execute function frontdesk.capture('no watch');
 insert into leads values (1);
 \echo :SQLSTATE

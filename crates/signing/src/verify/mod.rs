@@ -8,6 +8,7 @@ mod twilio;
 use std::fmt;
 
 use crate::mac::hmac_sha256;
+use crate::secret::PUBLIC;
 use crate::{SecretError, Verifier, VerifyScheme, hub};
 use headers::Headers;
 
@@ -41,6 +42,9 @@ pub fn verify(
     }
     if secret.is_empty() {
         return Err(VerifyError::EmptySecret);
+    }
+    if scheme != VerifyScheme::Standard && secret.starts_with(PUBLIC) {
+        return Err(VerifyError::Secret(SecretError::PublicKey));
     }
     let headers = Headers(headers);
     let keyed = || hmac_sha256(secret.as_bytes());
@@ -82,6 +86,7 @@ impl VerifyError {
                     "Give the secret as the sender shows it, with its prefix (whsec_, whsk_ or whpk_) if it has one.".into(),
                 ),
                 SecretError::BadBase64 | SecretError::BadKeyPair => error.hint(),
+                SecretError::PublicKey => Some("Give the secret that the sender shows; only the scheme \"standard\" has public keys.".into()),
             },
             VerifyError::EmptySecret => Some("Give the secret that the sender shows.".into()),
             VerifyError::NegativeTolerance(_) => Some("Give a tolerance of 0 or more, such as '5 minutes'.".into()),

@@ -16,11 +16,11 @@ pub fn chosen(scene: &Scene) -> Result<Verdict> {
 }
 
 pub fn closure(scene: &Scene) -> Result<Verdict> {
-    alone(scene, "closure::", scene.seconds(75, 0))
+    alone(scene, "closure::", scene.seconds(60, 0))
 }
 
 pub fn chaos(scene: &Scene) -> Result<Verdict> {
-    alone(scene, "chaos::", scene.seconds(90, 3600))
+    alone(scene, "chaos::", scene.seconds(60, 3600))
 }
 
 /// The tests of a file that are ignored elsewhere, with so many seconds.

@@ -12,7 +12,7 @@ const CASES: (u64, u64) = (2_000, 400_000);
 pub fn run(scene: &Scene) -> Result<Verdict> {
     let cases = scene.seconds(CASES.0, CASES.1).to_string();
     let crates = cargo_steps::fuzz(scene.plan, &cases)?;
-    let rows = clients::alone(scene, "fuzz::", scene.seconds(40, 1800))?;
+    let rows = clients::alone(scene, "fuzz::", scene.seconds(20, 1800))?;
     let closing = format!("crates: {}\nrows: {}", crates.closing(), rows.closing());
     Ok(Verdict::of(!crates.is_failure() && !rows.is_failure(), closing))
 }
