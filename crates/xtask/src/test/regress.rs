@@ -20,8 +20,8 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// What the files are run on.
 pub struct Ground<'a> {
     pub postgres: &'a Postgres,
-    /// Settings of the files' sessions, once the extension is there.
-    pub session: &'a [(&'a str, &'a str)],
+    /// Options of the files' sessions, as `$PGOPTIONS` has them.
+    pub session: &'a str,
     pub wants: &'a dyn Fn(&str) -> bool,
     /// Write what is printed as what is expected.
     pub accept: bool,
@@ -29,7 +29,7 @@ pub struct Ground<'a> {
 
 pub fn run(plan: &Plan) -> Result<Verdict> {
     let ground =
-        Ground { postgres: plan.postgres()?, session: &[], wants: &|name| plan.wants(name), accept: plan.accept };
+        Ground { postgres: plan.postgres()?, session: "", wants: &|name| plan.wants(name), accept: plan.accept };
     run_on(&plan.root, &ground)
 }
 
@@ -73,13 +73,11 @@ fn run_file(cluster: &Cluster, folder: &Path, sql: &Path, ground: &Ground) -> Re
     let name = stem(sql);
     let database = format!("regress_{name}");
     cluster.psql("postgres", &format!("create database \"{database}\""))?;
-    let mut create = format!("set client_min_messages = warning; create extension {EXTENSION} cascade;\n");
-    for (setting, value) in ground.session {
-        create.push_str(&format!("alter database \"{database}\" set {setting} = '{value}';\n"));
-    }
+    let create = format!("set client_min_messages = warning; create extension {EXTENSION} cascade");
     let result = folder.join("results").join(format!("{name}.out"));
-    let outcome =
-        cluster.psql(&database, &create).and_then(|_| print_results(cluster, &database, folder, sql, &result));
+    let outcome = cluster
+        .psql(&database, &create)
+        .and_then(|_| print_results(cluster, &database, folder, sql, &result, ground.session));
     let wrong = amcheck::findings(cluster, &database);
     let dropped = cluster.psql("postgres", &format!("drop database \"{database}\" with (force)"));
     outcome?;
@@ -99,11 +97,19 @@ fn run_file(cluster: &Cluster, folder: &Path, sql: &Path, ground: &Ground) -> Re
 }
 
 /// As `pg_regress` calls psql, but for the time zone and the date style, which are those of the docs.
-fn print_results(cluster: &Cluster, database: &str, folder: &Path, sql: &Path, result: &Path) -> Result<()> {
+fn print_results(
+    cluster: &Cluster,
+    database: &str,
+    folder: &Path,
+    sql: &Path,
+    result: &Path,
+    options: &str,
+) -> Result<()> {
     let output = File::create(result)?;
     let mut psql = cluster.client("psql", database);
     psql.args(["-X", "-a", "-q"]).current_dir(folder).env("PGTZ", "UTC").env("PGDATESTYLE", "ISO, YMD");
     psql.env("PGAPPNAME", "pg_regress").env("LC_MESSAGES", "C").env("PGCLIENTENCODING", "UTF8");
+    psql.env("PGOPTIONS", options);
     psql.stdin(File::open(sql)?).stdout(output.try_clone()?).stderr(output);
     let mut child = psql.spawn()?;
     let started = Instant::now();
