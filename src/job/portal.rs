@@ -83,7 +83,10 @@ pub unsafe fn forget() {
         let mut all =
             pg_sys::DiscardStmt { type_: pg_sys::NodeTag::T_DiscardStmt, target: pg_sys::DiscardMode::DISCARD_ALL };
         pg_sys::StartTransactionCommand();
+        // Temporary tables are dropped, for which catalogs are read.
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
         pgrx::pg_sys::ffi::pg_guard_ffi_boundary(|| DiscardCommand(&mut all, true));
+        pg_sys::PopActiveSnapshot();
         pg_sys::CommitTransactionCommand();
     }
 }
