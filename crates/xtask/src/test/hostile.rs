@@ -6,7 +6,7 @@ mod fuzz;
 mod regress;
 mod sqlsmith;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::{Plan, verdict::Verdict};
 use testbed::{install, postgres::Postgres, provide};
@@ -51,6 +51,9 @@ pub fn run(plan: &Plan) -> Result<Verdict> {
             passed += 1;
             lines.push(format!("{}: {}", part.name, verdict.last_line()));
         }
+    }
+    if passed + failures.len() == 0 {
+        bail!("there is no such part; the parts are {}", PARTS.map(|part| part.name).join(", "));
     }
     let names = if failures.is_empty() { String::new() } else { format!(": {}", failures.join(" ")) };
     lines.push(format!("{passed} parts passed, {} failed{names}", failures.len()));
