@@ -76,7 +76,9 @@ pub fn client_on(plan: &Plan, postgres: &Postgres, filters: &[&str], environment
 /// The properties of the crates that are fuzz targets (`tests/fuzz.rs` of a crate), with so many cases each.
 pub fn fuzz(plan: &Plan, cases: &str) -> Result<Verdict> {
     let mut command = test_command(plan)?;
-    command.args(["--workspace", "--exclude", EXTENSION, "--test", "fuzz"]).env("PROPTEST_CASES", cases);
+    // As in crates(), so that nothing is built once more for it.
+    command.args(["--workspace", "--exclude", EXTENSION, "--exclude", "tests", "--test", "fuzz"]);
+    command.env("PROPTEST_CASES", cases);
     run_tests("fuzzing the crates", &mut command)
 }
 
