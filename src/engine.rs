@@ -1,37 +1,25 @@
 //! The engine: one process per database, the only writer of what became of events.
 //!
-//! The main thread reads the log and settles what came back, in short transactions; the courier's thread does the HTTP.
+//! The core (crates/delivery) decides; the shell does what it says. The main thread reads the log and settles what came back,
+//! in short transactions; the courier's thread does the HTTP.
 //! Between the two nothing is open: no transaction, no lock.
 
 mod booting;
 pub mod clock;
-mod config;
-mod desk;
 mod direct;
-mod dispatch;
-mod endpoint;
-mod event;
-mod hiding;
-mod lane;
-mod leaving;
 mod mark;
-mod memory;
-mod outcomes;
-mod parts;
-mod queueing;
-mod reading;
-mod recall;
-mod saving;
+mod perform;
+mod receipts;
+mod requests;
 mod schedule;
 mod settings;
-mod settle;
 mod shape;
+mod shell;
 mod timers;
 mod timetable;
 mod transaction;
 mod verbs;
 mod wait;
-mod writing;
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::SeqCst;
@@ -39,6 +27,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use courier::Config;
 use pgrx::prelude::*;
 
+pub use delivery::readable;
 pub use shape::{Payload, Signature};
 pub use wait::without_signals;
 
@@ -55,8 +44,8 @@ pub extern "C-unwind" fn frontdesk_engine_main(argument: pg_sys::Datum) {
     ffi::enter_database(database, left);
     slot.engine.enter();
     slot.reboot.store(0, SeqCst);
-    let leave = match desk::Desk::open(slot) {
-        Ok(Some(desk)) => desk.work(),
+    let leave = match shell::Shell::open(slot) {
+        Ok(Some(shell)) => shell.work(),
         Ok(None) => true,
         Err(failure) => {
             warning!("pg_frontdesk: the engine cannot start: {}", failure.message);
@@ -85,9 +74,4 @@ pub fn courier_config(max_connections: usize) -> Config {
         idle_timeout: Config::default().idle_timeout,
         user_agent: concat!("pg_frontdesk/", env!("CARGO_PKG_VERSION")).into(),
     }
-}
-
-/// Bytes as text that PostgreSQL can keep.
-pub fn readable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}")
 }

@@ -237,7 +237,7 @@ comment on function frontdesk.engine_release(bigint, text) is 'engine, ordered e
 create or replace function frontdesk.engine_blocked() returns table (endpoint_id bigint, key text)
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select distinct r.endpoint_id, r.key from frontdesk.retry r join frontdesk.endpoint e on e.id = r.endpoint_id
-  where e.ordered and r.key is not null
+  where r.key is not null
 $$;
 comment on function frontdesk.engine_blocked() is 'engine, ordered endpoints: the keys whose later events must wait';
 

@@ -1,85 +1,93 @@
-//! Beginning: who this installation is, and where it was in the log.
+//! Beginning: who this installation is, where it was in the log, what its endpoints are.
 
-use std::rc::Rc;
-use std::sync::atomic::Ordering::SeqCst;
+use std::collections::HashMap;
 
-use super::desk::Desk;
-use super::lane::{Lane, Mark, Snapshot};
+use delivery::{Configuration, Core, Start};
+
+use super::requests::Desk;
+use super::settings::Settings;
+use super::shell::{limits, now};
 use super::transaction::{Failure, transaction};
-use super::verbs;
-use crate::guc;
+use super::{direct, verbs};
+use crate::{ffi, guc};
+
+/// A core that knows what was there before.
+pub struct Begun {
+    pub core: Core,
+    pub complaints: Vec<String>,
+}
+
+pub struct Configured {
+    pub configuration: Configuration,
+    pub stopped: bool,
+    pub complaints: Vec<String>,
+    /// Endpoints of which something else is wrong than their rows say, or nothing any more.
+    pub problems: Vec<(i64, Option<String>)>,
+}
 
 impl Desk {
-    pub fn boot(&mut self) -> Result<bool, Failure> {
-        let restored = transaction(|session| {
-            let Some(boot) = verbs::boot(session)? else { return Ok(None) };
-            let cursors = verbs::cursors(session)?;
-            let blocked = verbs::blocked(session)?;
-            Ok(verbs::window(session)?.map(|window| (boot, cursors, blocked, window)))
-        })?;
-        let Some((boot, cursors, blocked, window)) = restored else { return Ok(false) };
-        if boot.state == "stopped" {
-            return Ok(false);
-        }
-        self.identify(&boot);
-        self.slot.prepared.store(1, SeqCst);
-        let now = Snapshot::parse(&window.snapshot).map(Rc::new);
-        for cursor in cursors {
-            let (Some(last), Some(now)) = (Snapshot::parse(&cursor.last), &now) else { continue };
-            let current = cursor.current.as_deref().and_then(Snapshot::parse).map(Rc::new);
-            let mark = Mark {
-                last: Rc::new(last),
-                current,
-                xid: cursor.xid,
-                id: cursor.id,
-                since: cursor.since,
-                next_since: cursor.since,
-            };
-            let lane = Lane::restore(mark, now.clone());
-            if cursor.endpoint == 0 {
-                self.main = lane;
-            } else {
-                self.lanes.insert(cursor.endpoint, lane);
-            }
-        }
-        self.configure()?;
-        for (endpoint, key) in blocked {
-            if let Some(endpoint) = self.endpoints.get_mut(&endpoint) {
-                endpoint.blocked.insert(key);
-            }
-        }
-        Ok(true)
-    }
-
-    /// As after a start, with what is in flight forgotten: it is sent again under the same webhook-id.
-    pub fn reboot(&mut self) -> Result<(), Failure> {
-        self.write()?;
-        self.recall_all();
-        self.in_flight.clear();
-        self.loaded.clear();
+    /// None: it is stopped, or there is nothing to begin with. `last_request`: of the core before.
+    pub fn boot(&mut self, last_request: u64) -> Result<Option<Begun>, Failure> {
+        let (cursors, blocked, window) =
+            transaction(|session| Ok((verbs::cursors(session)?, verbs::blocked(session)?, verbs::window(session)?)))?;
         self.endpoints.clear();
-        self.hosts.clear();
-        self.lanes.clear();
-        self.dropped_lanes.clear();
-        self.next_due = i64::MIN;
-        self.dirty = true;
-        self.stopped = !self.boot()?;
-        Ok(())
+        let Configured { configuration, stopped, complaints, problems } = self.configure()?;
+        if stopped {
+            return Ok(None);
+        }
+        transaction(verbs::forget)?;
+        for (id, problem) in problems {
+            transaction(|session| verbs::problem(session, id, problem.as_deref()))?;
+        }
+        let start = Start {
+            cursors,
+            snapshot: window.snapshot,
+            configuration,
+            blocked,
+            last_request,
+            random: u64::from_le_bytes(ffi::random()),
+        };
+        Ok(Some(Begun { core: Core::new(start, limits(), now()), complaints }))
     }
 
-    pub fn identify(&mut self, boot: &verbs::Boot) {
+    /// Reads who it is, and the endpoints.
+    pub fn configure(&mut self) -> Result<Configured, Failure> {
+        let (boot, rows) = transaction(|session| Ok((verbs::boot(session)?, verbs::settings(session)?)))?;
+        let Some(boot) = boot else { return Err(Failure::new("the installation has no identity")) };
         self.installation = boot.installation.to_string().replace('-', "");
-        let same_version = boot.extension_version == env!("CARGO_PKG_VERSION");
-        self.running = boot.state == "running" && !boot.silent && same_version && guc::enabled();
-        self.stopped = boot.state == "stopped";
-        if boot.silent {
-            self.complain_once(
-                "this database is a copy of another installation: nothing is sent before select frontdesk.adopt()",
-            );
-        } else if !same_version {
-            self.complain_once(
-                "the library and the extension are of different versions: alter extension pg_frontdesk update",
-            );
+        let mut complaints = Vec::new();
+        let running = may_run(&boot, &mut complaints);
+        let (mut endpoints, mut plans, mut problems) = (HashMap::new(), Vec::new(), Vec::new());
+        let guard = direct::guard();
+        for row in rows {
+            match Settings::parse(&row, &guard) {
+                Ok((plan, settings)) => {
+                    if settings.problem != settings.known_problem {
+                        problems.push((plan.id, settings.problem.clone()));
+                    }
+                    endpoints.insert(plan.id, settings);
+                    plans.push(plan);
+                }
+                Err(reason) => complaints.push(reason),
+            }
         }
+        if self.endpoints.keys().any(|id| !endpoints.contains_key(id)) {
+            transaction(verbs::forget)?;
+        }
+        self.endpoints = endpoints;
+        let configuration = Configuration { version: boot.config_version, running, plans };
+        Ok(Configured { configuration, stopped: boot.state == verbs::State::Stopped, complaints, problems })
     }
+}
+
+fn may_run(boot: &verbs::Boot, complaints: &mut Vec<String>) -> bool {
+    let same_version = boot.extension_version == env!("CARGO_PKG_VERSION");
+    if boot.silent {
+        let silent = "this database is a copy of another installation: nothing is sent before select frontdesk.adopt()";
+        complaints.push(silent.into());
+    } else if !same_version {
+        let differ = "the library and the extension are of different versions: alter extension pg_frontdesk update";
+        complaints.push(differ.into());
+    }
+    boot.state == verbs::State::Running && !boot.silent && same_version && guc::enabled()
 }

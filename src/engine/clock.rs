@@ -4,9 +4,7 @@ use pgrx::prelude::*;
 
 use crate::{ffi, guc};
 
-/// Seconds from 1970 to 2000.
-pub const UNIX_EPOCH_SECONDS: i64 = 946_684_800;
-pub const SECOND: i64 = 1_000_000;
+pub use delivery::{SECOND, UNIX_EPOCH_SECONDS};
 
 /// The time of day, or the setting `frontdesk.fake_now`.
 pub fn now() -> i64 {

@@ -1,13 +1,12 @@
-//! Direct requests: http_post and friends. Each host is treated as an endpoint of its own, so that one that hangs delays no other.
+//! Direct requests: http_post and friends.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use courier::{Guard, HeaderName, HeaderValue, Method};
-use retry::Policy;
+use delivery::Event;
 use serde::Deserialize;
 
-use super::event::Event;
 use super::settings::{header, unhex};
 use crate::{guc, vault};
 
@@ -24,28 +23,10 @@ pub struct Direct {
     timeout_ms: u64,
 }
 
-/// Attempts on one host at a time.
-pub const MAX_IN_FLIGHT: usize = 64;
-
-pub fn policy() -> Policy {
-    Policy::new([1, 5, 30].map(Duration::from_secs).to_vec())
-}
-
-/// Any answer is final but those that ask to come again.
-pub fn is_final(status: u16) -> bool {
-    !matches!(status, 429 | 502 | 503 | 504)
-}
-
 impl Direct {
     pub fn parse(event: &Event) -> Result<Direct, String> {
         serde_json::from_str(event.record.as_deref().unwrap_or_default())
             .map_err(|error| format!("the request cannot be read: {error}"))
-    }
-
-    /// Whom it goes to: scheme, host and port.
-    pub fn host(&self) -> String {
-        let end = self.url.match_indices('/').nth(2).map_or(self.url.len(), |(at, _)| at);
-        self.url[..end].to_ascii_lowercase()
     }
 
     pub fn method(&self) -> Method {

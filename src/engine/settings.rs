@@ -1,4 +1,4 @@
-//! An endpoint's settings as the engine uses them. What cannot be used any more (a key file that is gone, an address that is
+//! What an endpoint's requests are made of; its plan goes to the core. What cannot be used any more (a key file that is gone, an address that is
 //! no longer allowed) is kept as a reason, which every attempt then records.
 
 use std::borrow::Cow;
@@ -8,35 +8,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use courier::{Guard, HeaderName, HeaderValue, Target};
+use delivery::{Plan, Snapshot};
 use filter::{Filter, Pattern};
 use retry::Policy;
 use serde::Deserialize;
 use signing::Secret;
 
 use super::clock;
-use super::direct;
-use super::event::Event;
-use super::lane::Snapshot;
 use super::shape::{Payload, Signature};
 use crate::vault;
 
 pub struct Settings {
-    pub id: i64,
     pub name: String,
-    pub active: bool,
     pub target: Result<Arc<Target>, String>,
-    patterns: Vec<Pattern>,
-    /// Patterns that name the engine's own events on purpose.
-    service_patterns: Vec<Pattern>,
-    filter: Option<Filter>,
     pub payload: Result<Payload, String>,
     pub signature: Result<Signature, String>,
     pub policy: Policy,
     pub timeout: Duration,
     pub max_in_flight: usize,
-    pub rate: Option<f64>,
-    pub ordered: bool,
-    tenant: Option<String>,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Newest first.
     secrets: Vec<Secret>,
@@ -48,9 +37,6 @@ pub struct Settings {
     pub known_problem: Option<String>,
     /// The values of credential headers, in the forms in which a receiver may give them back.
     pub hidden: Vec<Vec<u8>>,
-    created: Option<Snapshot>,
-    pub failing_since: Option<i64>,
-    pub failures: i32,
 }
 
 /// frontdesk.endpoint_settings().
@@ -59,7 +45,7 @@ struct Row {
     id: i64,
     name: String,
     url: String,
-    state: String,
+    state: State,
     events: Vec<String>,
     headers: BTreeMap<String, String>,
     credentials: Vec<String>,
@@ -81,6 +67,15 @@ struct Row {
     secrets: Vec<StoredSecret>,
 }
 
+/// Whether an endpoint is sent to.
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Active,
+    #[serde(other)]
+    Resting,
+}
+
 #[derive(Deserialize)]
 struct StoredSecret {
     header: Option<String>,
@@ -89,35 +84,24 @@ struct StoredSecret {
 }
 
 impl Settings {
-    pub fn parse(json: &str, guard: &Guard) -> Result<Settings, String> {
+    pub fn parse(json: &str, guard: &Guard) -> Result<(Plan, Settings), String> {
         let row: Row =
             serde_json::from_str(json).map_err(|error| format!("cannot read the settings of an endpoint: {error}"))?;
         let micros = |seconds: Option<f64>| seconds.map(|seconds| clock::from_unix((seconds * 1e6) as i64));
         let mut settings = Settings {
-            id: row.id,
-            active: row.state == "active",
             target: target(&row.url, guard),
-            service_patterns: patterns(row.events.iter().filter(|text| filter::is_reserved(text))),
-            patterns: patterns(row.events.iter()),
-            filter: row.filter.and_then(|filter| Filter::parse(&filter).ok()),
             payload: Payload::parse(&row.payload),
             signature: Signature::parse(&row.signature),
             policy: row.retry.and_then(|policy| Policy::parse(&policy).ok()).unwrap_or_else(Policy::standard),
             timeout: Duration::from_millis(row.timeout_ms),
             max_in_flight: row.max_in_flight,
-            rate: row.rate_per_second,
-            ordered: row.ordered,
-            tenant: row.tenant,
             headers: row.headers.iter().filter_map(|(name, value)| header(name, value)).collect(),
             secrets: Vec::new(),
             expiries: Vec::new(),
             problem: None,
             known_problem: row.problem,
             hidden: Vec::new(),
-            created: Snapshot::parse(&row.created_snapshot),
-            failing_since: micros(row.failing_since_s),
-            failures: row.failures,
-            name: row.name,
+            name: row.name.clone(),
         };
         for stored in row.secrets {
             if let Err(reason) = settings.unseal(&stored, micros(stored.expires_at)) {
@@ -128,8 +112,23 @@ impl Settings {
             settings.problem = Some("it came from another installation; frontdesk.adopt() makes it this one's".into());
         }
         settings.problem = settings.problem.take().or_else(|| settings.missing(&row.credentials));
-        settings.active &= settings.problem.is_none();
-        Ok(settings)
+        let plan = Plan {
+            id: row.id,
+            active: row.state == State::Active && settings.problem.is_none(),
+            service_patterns: patterns(row.events.iter().filter(|text| filter::is_reserved(text))),
+            patterns: patterns(row.events.iter()),
+            filter: row.filter.and_then(|filter| Filter::parse(&filter).ok()),
+            policy: settings.policy.clone(),
+            max_in_flight: row.max_in_flight,
+            rate: row.rate_per_second,
+            ordered: row.ordered,
+            tenant: row.tenant,
+            created: Snapshot::parse(&row.created_snapshot),
+            failing_since: micros(row.failing_since_s),
+            failures: row.failures,
+            name: row.name,
+        };
+        Ok((plan, settings))
     }
 
     /// Which secret is not there that what is sent would need: a part of a dump may have been restored without the other.
@@ -141,36 +140,6 @@ impl Settings {
             |name: &String| self.headers.iter().any(|(header, _)| header.as_str().eq_ignore_ascii_case(name));
         let lost = credentials.iter().find(|name| !is_there(name))?;
         Some(format!("the value of header \"{lost}\" is missing; alter_endpoint(headers => ...) sets it"))
-    }
-
-    /// Of a host that direct requests go to: what to send is said by each request.
-    pub fn direct(id: i64, host: String) -> Settings {
-        Settings {
-            id,
-            name: host,
-            active: true,
-            target: Err("a direct request has its own URL".into()),
-            patterns: Vec::new(),
-            service_patterns: Vec::new(),
-            filter: None,
-            payload: Ok(Payload::Record),
-            signature: Ok(Signature::Standard),
-            policy: direct::policy(),
-            timeout: Duration::ZERO,
-            max_in_flight: direct::MAX_IN_FLIGHT,
-            rate: None,
-            ordered: false,
-            tenant: None,
-            headers: Vec::new(),
-            secrets: Vec::new(),
-            expiries: Vec::new(),
-            problem: None,
-            known_problem: None,
-            hidden: Vec::new(),
-            created: None,
-            failing_since: None,
-            failures: 0,
-        }
     }
 
     fn unseal(&mut self, stored: &StoredSecret, expires_at: Option<i64>) -> Result<(), String> {
@@ -196,31 +165,6 @@ impl Settings {
         let current =
             self.secrets.iter().zip(&self.expiries).filter(|(_, until)| until.is_none_or(|until| until > now));
         Cow::Owned(current.map(|(secret, _)| secret.clone()).collect())
-    }
-
-    /// Does one of its patterns take this type of event? `service`: the engine's own events, which a lone `*` does not take.
-    pub fn takes(&self, kind: &str, service: bool) -> bool {
-        let patterns = if service { &self.service_patterns } else { &self.patterns };
-        patterns.iter().any(|pattern| pattern.matches(kind))
-    }
-
-    /// Is this event, whose type it takes, for this endpoint? The same decisions as frontdesk.routing().
-    pub fn concerns(&self, event: &Event, document: &mut Option<serde_json::Value>) -> bool {
-        if self.created.as_ref().is_some_and(|created| created.sees(event.xid)) || event.depth > 8 {
-            return false;
-        }
-        if self.tenant.is_some() && self.tenant != event.tenant {
-            return false;
-        }
-        // What could not be read may be what the filter is after.
-        if event.unread.is_some() || event.op != 'S' && self.filter.is_none() {
-            return true;
-        }
-        let document = document.get_or_insert_with(|| event.document());
-        if event.op == 'S' && document["new"]["endpoint"] == self.name.as_str() {
-            return false;
-        }
-        self.filter.as_ref().is_none_or(|filter| filter.matches(document))
     }
 }
 

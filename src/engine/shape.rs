@@ -3,11 +3,11 @@
 use std::str::FromStr;
 
 use courier::HeaderName;
+use delivery::{Event, Op, parsed};
 use serde_json::value::RawValue;
 use template::Template;
 
 use super::clock;
-use super::event::{Event, parsed};
 use super::mark;
 
 pub enum Payload {
@@ -79,12 +79,12 @@ fn standard(event: &Event) -> String {
 fn supabase(event: &Event) -> String {
     let [schema, table] = names(event.source.as_deref().unwrap_or_default()).map(serde_json::Value::from);
     let (record, old_record) = match event.op {
-        'D' => ("null", record(event)),
+        Op::Delete => ("null", record(event)),
         _ => (record(event), event.old_record.as_deref().unwrap_or("null")),
     };
     format!(
         r#"{{"type":"{}","table":{table},"schema":{schema},"record":{record},"old_record":{old_record}}}"#,
-        event.operation().to_ascii_uppercase(),
+        event.op.word().to_ascii_uppercase(),
     )
 }
 
@@ -126,7 +126,7 @@ fn previous(event: &Event) -> Option<String> {
 /// What a payload template sees.
 fn context(event: &Event) -> serde_json::Value {
     serde_json::json!({
-        "id": event.id, "type": event.kind, "timestamp": clock::rfc3339(event.created_at), "op": event.operation(),
+        "id": event.id, "type": event.kind, "timestamp": clock::rfc3339(event.created_at), "op": event.op.word(),
         "source": event.source, "key": event.key, "tenant": event.tenant,
         "data": parsed(event.record.as_deref()), "previous": parsed(event.old_record.as_deref()),
     })

@@ -19,15 +19,7 @@ pub struct Failure {
     pub kind: FailureKind,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureKind {
-    /// Somebody holds a lock.
-    Lock,
-    /// It may go better later as it is: no room, a cancelled statement, a deadlock, a server that shuts down.
-    Passing,
-    /// It would fail again: a value that does not fit, a row that is damaged.
-    Lasting,
-}
+pub use delivery::FailureKind;
 
 impl Failure {
     pub fn new(message: impl Into<String>) -> Failure {

@@ -4,20 +4,41 @@ mod attempts;
 mod events;
 pub mod schedule;
 
-pub use attempts::{Attempt, attempts};
-pub use events::{Batch, Due, due, events, read};
+pub use attempts::attempts;
+pub use events::{due, events, read};
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use delivery::{Again, Ask, Condition, Cursor, Dead, Place, Report, Save, Snapshot, Window};
 use pgrx::prelude::*;
 use pgrx::spi::{Spi, SpiHeapTupleData, SpiResult};
+use serde_json::json;
 
-use super::clock::timestamp;
-use super::event::Delivery;
-use super::lane::Mark;
+use super::clock::{rfc3339, timestamp};
 use super::transaction::{Session, Xid8};
+
+/// Of the installation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Running,
+    Paused,
+    Stopped,
+}
+
+impl State {
+    fn of(word: &str) -> State {
+        match word {
+            "running" => State::Running,
+            "stopped" => State::Stopped,
+            _ => State::Paused,
+        }
+    }
+}
 
 pub struct Boot {
     pub installation: pgrx::Uuid,
-    pub state: String,
+    pub state: State,
     pub silent: bool,
     pub config_version: i64,
     pub extension_version: String,
@@ -29,42 +50,31 @@ pub fn boot(session: &mut Session) -> SpiResult<Option<Boot>> {
     let Some(installation) = row.get(1)? else { return Ok(None) };
     Ok(Some(Boot {
         installation,
-        state: text(&row, 2)?,
+        state: State::of(&text(&row, 2)?),
         silent: row.get(3)?.unwrap_or(true),
         config_version: number(&row, 4)?,
         extension_version: text(&row, 5)?,
     }))
 }
 
-/// A row of the cursor table: endpoint, snapshots as text, place, since.
-pub struct Cursor {
-    pub endpoint: i64,
-    pub last: String,
-    pub current: Option<String>,
-    pub xid: u64,
-    pub id: i64,
-    pub since: i64,
-}
-
-pub fn cursors(session: &mut Session) -> SpiResult<Vec<Cursor>> {
+/// Endpoint, and its place in the log.
+pub fn cursors(session: &mut Session) -> SpiResult<Vec<(i64, Cursor)>> {
     let rows = session.call("engine_cursors", &[])?;
     rows.map(|row| {
-        Ok(Cursor {
-            endpoint: number(&row, 1)?,
-            last: text(&row, 2)?,
-            current: row.get(3)?,
+        let current: Option<String> = row.get(3)?;
+        let cursor = Cursor {
+            current: current.map(|current| snapshot(&current)).transpose()?.map(Rc::new),
             xid: xid(&row, 4)?,
             id: number(&row, 5)?,
-            since: time(&row, 6)?,
-        })
+            ..Cursor::new(Rc::new(snapshot(&text(&row, 2)?)?), time(&row, 6)?)
+        };
+        Ok((number(&row, 1)?, cursor))
     })
     .collect()
 }
 
-pub struct Window {
-    pub snapshot: String,
-    pub at: i64,
-    pub config_version: i64,
+fn snapshot(text: &str) -> SpiResult<Snapshot> {
+    Snapshot::parse(text).ok_or(pgrx::spi::Error::InvalidPosition)
 }
 
 /// Asked of the catalog, because without the extension there is no function to ask.
@@ -73,10 +83,9 @@ pub fn is_installed() -> SpiResult<bool> {
     Ok(there.unwrap_or(false))
 }
 
-pub fn window(session: &mut Session) -> SpiResult<Option<Window>> {
-    let mut rows = session.call("engine_window", &[])?;
-    let Some(row) = rows.next() else { return Ok(None) };
-    Ok(Some(Window { snapshot: text(&row, 1)?, at: time(&row, 2)?, config_version: number(&row, 3)? }))
+pub fn window(session: &mut Session) -> SpiResult<Window> {
+    let row = session.call("engine_window", &[])?.next().ok_or(pgrx::spi::Error::InvalidPosition)?;
+    Ok(Window { snapshot: snapshot(&text(&row, 1)?)?, at: time(&row, 2)?, version: number(&row, 3)? })
 }
 
 pub fn prepared(session: &mut Session) -> SpiResult<bool> {
@@ -89,14 +98,14 @@ pub fn settings(session: &mut Session) -> SpiResult<Vec<String>> {
     session.call("endpoint_settings", &[])?.map(|row| text(&row, 1)).collect()
 }
 
-/// The window's events behind `mark.id`, in order of ids, as (id, xid, created_at).
-pub fn list(session: &mut Session, mark: &Mark, limit: i32) -> SpiResult<Vec<(i64, u64, i64)>> {
-    let Some(current) = &mark.current else { return Ok(Vec::new()) };
+/// The window's events behind `from.id`, in order of ids.
+pub fn list(session: &mut Session, from: &Cursor, limit: i32) -> SpiResult<Vec<Place>> {
+    let Some(current) = &from.current else { return Ok(Vec::new()) };
     let args = [
-        mark.last.text().into(),
+        from.last.text().into(),
         current.text().into(),
-        mark.id.into(),
-        timestamp(mark.since).into(),
+        from.id.into(),
+        timestamp(from.since).into(),
         timestamp(session.end("event")).into(),
         limit.into(),
     ];
@@ -108,8 +117,9 @@ pub fn settled(session: &mut Session, ids: Vec<i64>) -> SpiResult<Vec<(i64, i64)
     session.call("engine_settled", &[ids.into()])?.map(|row| Ok((number(&row, 1)?, number(&row, 2)?))).collect()
 }
 
-pub fn next_due(session: &mut Session, ready: Vec<i64>, now: i64) -> SpiResult<Option<i64>> {
-    let mut rows = session.call("engine_next_due", &[ready.into(), timestamp(now).into()])?;
+/// When the next retry is due that is not due yet.
+pub fn next_due(session: &mut Session, ask: &Ask) -> SpiResult<Option<i64>> {
+    let mut rows = session.call("engine_next_due", &[ask.endpoints.clone().into(), timestamp(ask.clock).into()])?;
     match rows.next() {
         Some(row) => Ok(row.get::<TimestampWithTimeZone>(1)?.map(i64::from)),
         None => Ok(None),
@@ -135,28 +145,19 @@ pub fn release(session: &mut Session, endpoint: i64, key: &str) -> SpiResult<boo
     })
 }
 
-/// A delivery to be tried again: attempts made, when (i64::MAX: when the event before it of its key is done), why.
-pub struct Again {
-    pub delivery: Delivery,
-    pub attempts: i32,
-    pub due_at: i64,
-    pub key: Option<String>,
-    pub reason: String,
-}
-
 pub fn retry(session: &mut Session, again: &[Again]) -> SpiResult<()> {
     if again.is_empty() {
         return Ok(());
     }
     let args = [
-        column(again, |a| a.delivery.event.id).into(),
-        column(again, |a| a.delivery.endpoint).into(),
-        column(again, |a| Xid8(a.delivery.event.xid)).into(),
-        column(again, |a| timestamp(a.delivery.event.created_at)).into(),
+        column(again, |a| a.event.id).into(),
+        column(again, |a| a.endpoint).into(),
+        column(again, |a| Xid8(a.event.xid)).into(),
+        column(again, |a| timestamp(a.event.created_at)).into(),
         column(again, |a| a.attempts).into(),
         column(again, |a| timestamp(a.due_at)).into(),
-        column(again, |a| a.key.clone()).into(),
-        column(again, |a| a.reason.clone()).into(),
+        column(again, |a| a.key.as_deref()).into(),
+        column(again, |a| a.reason.as_ref()).into(),
     ];
     session.call("engine_retry", &args).map(|_| ())
 }
@@ -168,40 +169,31 @@ pub fn done(session: &mut Session, done: &[(i64, i64)]) -> SpiResult<()> {
     session.call("engine_done", &[column(done, |d| d.0).into(), column(done, |d| d.1).into()]).map(|_| ())
 }
 
-/// Deliveries given up: attempts made, why.
-pub struct Dead {
-    pub delivery: Delivery,
-    pub attempts: i32,
-    pub reason: String,
-}
-
 pub fn dead(session: &mut Session, dead: &[Dead]) -> SpiResult<()> {
     if dead.is_empty() {
         return Ok(());
     }
     let args = [
-        column(dead, |d| d.delivery.event.id).into(),
-        column(dead, |d| d.delivery.endpoint).into(),
-        column(dead, |d| Xid8(d.delivery.event.xid)).into(),
-        column(dead, |d| timestamp(d.delivery.event.created_at)).into(),
+        column(dead, |d| d.event.id).into(),
+        column(dead, |d| d.endpoint).into(),
+        column(dead, |d| Xid8(d.event.xid)).into(),
+        column(dead, |d| timestamp(d.event.created_at)).into(),
         column(dead, |d| d.attempts).into(),
-        column(dead, |d| d.reason.clone()).into(),
+        column(dead, |d| d.reason.as_str()).into(),
     ];
     session.call("engine_dead", &args).map(|_| ())
 }
 
-pub fn health(
-    session: &mut Session,
-    endpoint: i64,
-    failures: i32,
-    failing_since: Option<i64>,
-    open_until: Option<i64>,
-) -> SpiResult<()> {
+pub fn health(session: &mut Session, health: &BTreeMap<i64, Condition>) -> SpiResult<()> {
+    if health.is_empty() {
+        return Ok(());
+    }
+    let of: Vec<(i64, Condition)> = health.iter().map(|(id, condition)| (*id, *condition)).collect();
     let args = [
-        vec![endpoint].into(),
-        vec![failures].into(),
-        vec![failing_since.map(timestamp)].into(),
-        vec![open_until.map(timestamp)].into(),
+        column(&of, |(id, _)| *id).into(),
+        column(&of, |(_, condition)| condition.failures).into(),
+        column(&of, |(_, condition)| condition.failing_since.map(timestamp)).into(),
+        column(&of, |(_, condition)| condition.open_until.map(timestamp)).into(),
     ];
     session.call("engine_health", &args).map(|_| ())
 }
@@ -215,20 +207,27 @@ pub fn problem(session: &mut Session, endpoint: i64, reason: Option<&str>) -> Sp
     session.call("engine_problem", &[endpoint.into(), reason.map(str::to_owned).into()]).map(|_| ())
 }
 
-/// Emits endpoint.failing, endpoint.recovered or endpoint.disabled.
-pub fn report(session: &mut Session, endpoint: i64, kind: &str, details: &serde_json::Value) -> SpiResult<()> {
+pub fn report(session: &mut Session, endpoint: i64, report: &Report) -> SpiResult<()> {
+    let (kind, details) = match report {
+        Report::Failing { reason, since } => {
+            ("endpoint.failing", json!({ "reason": reason, "failing_since": rfc3339(*since) }))
+        }
+        Report::Recovered { since } => ("endpoint.recovered", json!({ "failing_since": rfc3339(*since) })),
+        Report::Disabled { reason } => ("endpoint.disabled", json!({ "reason": reason })),
+    };
     session.call("engine_report", &[endpoint.into(), kind.into(), details.to_string().into()]).map(|_| ())
 }
 
-pub fn save_cursors(session: &mut Session, marks: &[(i64, Mark)], dropped: Vec<i64>) -> SpiResult<()> {
+pub fn save_cursors(session: &mut Session, save: &Save) -> SpiResult<()> {
+    let cursors = &save.cursors;
     let args = [
-        column(marks, |m| m.0).into(),
-        column(marks, |m| m.1.last.text().to_owned()).into(),
-        column(marks, |m| m.1.current.as_ref().map(|current| current.text().to_owned())).into(),
-        column(marks, |m| Xid8(m.1.xid)).into(),
-        column(marks, |m| m.1.id).into(),
-        column(marks, |m| timestamp(m.1.since)).into(),
-        dropped.into(),
+        column(cursors, |(endpoint, _)| *endpoint).into(),
+        column(cursors, |(_, cursor)| cursor.last.text()).into(),
+        column(cursors, |(_, cursor)| cursor.current.as_ref().map(|current| current.text())).into(),
+        column(cursors, |(_, cursor)| Xid8(cursor.xid)).into(),
+        column(cursors, |(_, cursor)| cursor.id).into(),
+        column(cursors, |(_, cursor)| timestamp(cursor.since)).into(),
+        save.dropped.clone().into(),
     ];
     session.call("engine_save_cursors", &args).map(|_| ())
 }

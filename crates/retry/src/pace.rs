@@ -10,6 +10,7 @@ const LONGEST: Duration = Duration::from_millis(25);
 /// The rate is that of so long a time.
 const MEMORY: f64 = 0.05;
 
+#[derive(Debug)]
 pub struct Pace {
     looked_at: Instant,
     found: usize,

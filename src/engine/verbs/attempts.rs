@@ -1,5 +1,8 @@
 //! The log of attempts.
 
+use std::net::IpAddr;
+
+use delivery::Attempt;
 use pgrx::prelude::*;
 use pgrx::spi::SpiResult;
 
@@ -29,43 +32,23 @@ const COLUMNS: [Column; 14] = [
     ("response_body", pg_sys::BYTEAOID),
 ];
 
-/// One row of the attempt table.
-#[derive(Default)]
-pub struct Attempt {
-    pub event: i64,
-    pub endpoint: i64,
-    pub number: i32,
-    pub started_at: i64,
-    pub duration_ms: f32,
-    pub succeeded: bool,
-    pub status: Option<i16>,
-    pub error: Option<String>,
-    pub detail: Option<String>,
-    pub address: Option<String>,
-    pub response: Option<String>,
-    pub headers: Option<String>,
-    pub body: Option<Vec<u8>>,
-}
-
-impl Attempt {
-    /// The values of the columns after the id.
-    fn values(&self, address: Option<pg_sys::Datum>) -> [Option<pg_sys::Datum>; 13] {
-        [
-            self.event.into_datum(),
-            self.endpoint.into_datum(),
-            self.number.into_datum(),
-            timestamp(self.started_at).into_datum(),
-            self.duration_ms.into_datum(),
-            self.succeeded.into_datum(),
-            self.status.into_datum(),
-            self.error.as_deref().into_datum(),
-            self.detail.as_deref().into_datum(),
-            address,
-            self.response.as_deref().into_datum(),
-            None,
-            None,
-        ]
-    }
+/// The values of the columns after the id.
+fn values(attempt: &Attempt, address: Option<pg_sys::Datum>) -> [Option<pg_sys::Datum>; 13] {
+    [
+        attempt.event.into_datum(),
+        attempt.endpoint.into_datum(),
+        attempt.number.into_datum(),
+        timestamp(attempt.started_at).into_datum(),
+        attempt.duration_ms.into_datum(),
+        attempt.succeeded.into_datum(),
+        attempt.status.into_datum(),
+        attempt.error.into_datum(),
+        attempt.detail.as_deref().into_datum(),
+        address,
+        attempt.response.as_deref().into_datum(),
+        None,
+        None,
+    ]
 }
 
 pub fn attempts(session: &mut Session, made: &[Attempt]) -> SpiResult<()> {
@@ -74,14 +57,14 @@ pub fn attempts(session: &mut Session, made: &[Attempt]) -> SpiResult<()> {
         let short = attempt.response.as_ref().is_none_or(|text| text.len() <= SHORT);
         attempt.succeeded && attempt.headers.is_none() && attempt.body.is_none() && short
     });
-    let mut address: (Option<&str>, Option<pg_sys::Datum>) = (None, None);
+    let mut address: (Option<IpAddr>, Option<pg_sys::Datum>) = (None, None);
     let rows: Vec<_> = plain
         .iter()
         .map(|a| {
-            if address.0 != a.address.as_deref() {
-                address = (a.address.as_deref(), a.address.as_deref().and_then(inet));
+            if address.0 != a.address {
+                address = (a.address, a.address.and_then(|address| inet(&address.to_string())));
             }
-            a.values(address.1)
+            values(a, address.1)
         })
         .collect();
     session.append("attempt_success", "attempt_id_seq", &COLUMNS, &rows);
@@ -94,9 +77,9 @@ pub fn attempts(session: &mut Session, made: &[Attempt]) -> SpiResult<()> {
             column(&rest, |a| a.duration_ms).into(),
             column(&rest, |a| a.succeeded).into(),
             column(&rest, |a| a.status).into(),
-            column(&rest, |a| a.error.as_deref()).into(),
+            column(&rest, |a| a.error).into(),
             column(&rest, |a| a.detail.as_deref()).into(),
-            column(&rest, |a| a.address.as_deref()).into(),
+            column(&rest, |a| a.address.map(|address| address.to_string())).into(),
             column(&rest, |a| a.response.as_deref()).into(),
             column(&rest, |a| a.headers.as_deref()).into(),
             column(&rest, |a| a.body.as_deref()).into(),

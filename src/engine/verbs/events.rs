@@ -1,71 +1,49 @@
 //! Reading events: from the log, and from the retry table.
 
+use delivery::{Ask, Cursor, DueRow, Event, Op, Place, Read};
 use pgrx::prelude::*;
 use pgrx::spi::{SpiHeapTupleData, SpiResult};
 
 use super::super::clock::timestamp;
-use super::super::event::Event;
-use super::super::lane::Mark;
 use super::super::transaction::{Session, Xid8};
 use super::{number, text, time, xid};
 use crate::pg::record::{Record, Short};
 
-/// Bytes of events read at once, besides the last one.
-const BYTES: usize = 16 << 20;
+/// Events, in order; and whether there is nothing behind them.
+type Found = (Vec<Event>, bool);
 
-/// Events read together.
-pub struct Batch {
-    pub events: Vec<Event>,
-    /// There is nothing behind them.
-    pub complete: bool,
-}
-
-pub fn read(session: &mut Session, mark: &Mark, limit: i32) -> SpiResult<Batch> {
-    let Some(current) = &mark.current else { return Ok(Batch { events: Vec::new(), complete: true }) };
+/// The next events of the cursor's window.
+pub fn read(session: &mut Session, from: &Cursor, limit: i32) -> SpiResult<Found> {
+    let Some(current) = &from.current else { return Ok((Vec::new(), true)) };
     let args = [
-        mark.last.text().into(),
+        from.last.text().into(),
         current.text().into(),
-        Xid8(mark.xid).into(),
-        mark.id.into(),
-        timestamp(mark.since).into(),
+        Xid8(from.xid).into(),
+        from.id.into(),
+        timestamp(from.since).into(),
         timestamp(session.end("event")).into(),
         limit.into(),
     ];
     let rows = session.call("engine_read", &args)?;
     let few = rows.len() < limit as usize;
     let (events, whole) = within(rows, event)?;
-    Ok(Batch { events, complete: few && whole })
+    Ok((events, few && whole))
 }
 
-/// These events, in this order, as far as they fit into a batch: `complete` says whether all did.
-pub fn events(session: &mut Session, wanted: &[(i64, u64, i64)]) -> SpiResult<Batch> {
+/// These events, in this order, as far as they fit into a batch.
+pub fn events(session: &mut Session, wanted: &[Place]) -> SpiResult<Found> {
     let ids: Vec<i64> = wanted.iter().map(|(id, ..)| *id).collect();
     let xids: Vec<Xid8> = wanted.iter().map(|(_, xid, _)| Xid8(*xid)).collect();
     let times: Vec<TimestampWithTimeZone> = wanted.iter().map(|(.., at)| timestamp(*at)).collect();
     let rows = session.call("engine_events", &[ids.into(), xids.into(), times.into()])?;
-    let (events, complete) = within(rows, event)?;
-    Ok(Batch { events, complete })
-}
-
-/// A retry that is due.
-pub struct Due {
-    /// None where the event's day was dropped.
-    pub event: Option<Event>,
-    pub event_id: i64,
-    pub endpoint: i64,
-    /// Attempts made already.
-    pub attempts: i32,
+    within(rows, event)
 }
 
 /// What is due, without what `is_loaded`; and whether that is all.
-pub fn due(
-    session: &mut Session,
-    ready: Vec<i64>,
-    now: i64,
-    limit: i32,
-    is_loaded: impl Fn(i64, i64) -> bool,
-) -> SpiResult<(Vec<Due>, bool)> {
-    let rows = session.call("engine_due", &[ready.into(), timestamp(now).into(), limit.into()])?;
+pub fn due(session: &mut Session, ask: &Ask, is_loaded: impl Fn(i64, i64) -> bool) -> SpiResult<(Vec<DueRow>, bool)> {
+    let limit = i32::try_from(ask.limit).unwrap_or(i32::MAX);
+    let ready = ask.endpoints.clone();
+    let rows = session.call("engine_due", &[ready.into(), timestamp(ask.clock).into(), limit.into()])?;
     let few = rows.len() < limit as usize;
     let (mut due, mut bytes) = (Vec::new(), 0);
     for row in rows {
@@ -73,13 +51,13 @@ pub fn due(
         if is_loaded(event_id, endpoint) {
             continue;
         }
-        if bytes >= BYTES {
+        if bytes >= Read::BYTES {
             return Ok((due, false));
         }
         let there = row.get::<i8>(4)?.is_some();
         let event = if there { Some(event(&row)?) } else { None };
         bytes += event.as_ref().map_or(0, Event::bytes);
-        due.push(Due { event, event_id, endpoint, attempts: row.get(14)?.unwrap_or(0) });
+        due.push(DueRow { event, event_id, endpoint, attempts: row.get(14)?.unwrap_or(0) });
     }
     Ok((due, few))
 }
@@ -88,10 +66,10 @@ pub fn due(
 fn within<'conn>(
     rows: impl Iterator<Item = SpiHeapTupleData<'conn>>,
     event: impl Fn(&SpiHeapTupleData) -> SpiResult<Event>,
-) -> SpiResult<(Vec<Event>, bool)> {
+) -> SpiResult<Found> {
     let (mut events, mut bytes) = (Vec::new(), 0);
     for row in rows {
-        if bytes >= BYTES {
+        if bytes >= Read::BYTES {
             return Ok((events, false));
         }
         let event = event(&row)?;
@@ -132,7 +110,7 @@ fn event(row: &SpiHeapTupleData) -> SpiResult<Event> {
         id: number(row, 1)?,
         xid: xid(row, 2)?,
         created_at: time(row, 3)?,
-        op: char::from(row.get::<i8>(4)?.unwrap_or_default() as u8),
+        op: Op::from_letter(row.get::<i8>(4)?.unwrap_or_default() as u8),
         depth: row.get(5)?.unwrap_or_default(),
         kind: text(row, 6)?,
         source,
@@ -143,6 +121,5 @@ fn event(row: &SpiHeapTupleData) -> SpiResult<Event> {
         old_record,
         unread,
         ..Event::default()
-    }
-    .weighed())
+    })
 }
