@@ -1,5 +1,5 @@
-//! A jsonb as an argument. What is valid for PostgreSQL may be beyond what is read here (numbers outside of double
-//! precision, more levels than the parser goes down): that is an error of the caller's, said as one.
+//! A jsonb as an argument. What is valid for PostgreSQL may be nested deeper than the parser goes down: that is an error of the
+//! caller's, said as one.
 
 use std::ffi::CStr;
 
@@ -22,7 +22,8 @@ impl FromDatum for Jsonb {
         }
         // SAFETY: a jsonb that is not null, as the function is declared; jsonb_out() makes a C string of its own.
         let text = unsafe { direct_function_call::<&CStr>(pg_sys::jsonb_out, &[Some(datum)]) }?;
-        let value = serde_json::from_slice(text.to_bytes());
+        let value = text.to_str().map_err(serde::de::Error::custom);
+        let value = value.and_then(|text| serde_json::from_str(&filter::unmarked(text)));
         // SAFETY: made by palloc() above, and nothing of it is kept.
         unsafe { pg_sys::pfree(text.as_ptr() as *mut _) };
         Some(Jsonb(value.unwrap_or_else(|error| unreadable(&error))))
@@ -74,7 +75,7 @@ fn unreadable(error: &serde_json::Error) -> ! {
         PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
         "this JSON cannot be read here",
         Some(error.to_string()),
-        Some("Numbers must fit into double precision, and values may be nested 127 levels deep.".to_string()),
+        Some("Values may be nested 127 levels deep.".to_string()),
     )
 }
 

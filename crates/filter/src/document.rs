@@ -1,24 +1,44 @@
-use serde_json::Value;
+use std::borrow::Cow;
 
-/// What stands for a number beyond the range of f64.
-const LARGEST: &str = "1.7976931348623157e308";
+use serde_json::{Number, Value};
 
 /// Containers within one another that are looked into; what lies deeper is null.
 const DEEPEST: usize = 100;
 
-/// Parses what PostgreSQL prints of a jsonb. What is nested too deep is cut off, and a number beyond what can be held becomes
-/// the largest or smallest f64, so that neither makes the whole row unreadable; what is no JSON at all becomes null.
+/// Keys that the parser takes for marks of its own.
+const MARKS: [&str; 2] = ["$serde_json::private::Number", "$serde_json::private::RawValue"];
+
+/// Parses what PostgreSQL prints of a jsonb; numbers stay as they are written. What is nested too deep is cut off, so that it
+/// does not make the whole row unreadable; what is no JSON at all becomes null.
 pub fn document(json: &str) -> Value {
-    serde_json::from_str(json).or_else(|_| serde_json::from_str(&tamed(json))).unwrap_or_default()
+    let json = unmarked(json);
+    serde_json::from_str(&json).or_else(|_| serde_json::from_str(&cut(&json))).unwrap_or_default()
 }
 
-/// The text with every number that is not finite as f64 replaced, and without what is nested too deep.
-fn tamed(json: &str) -> String {
+/// The text with keys that the parser would take for its own marks written without their `$`.
+pub fn unmarked(json: &str) -> Cow<'_, str> {
+    let mut json = Cow::Borrowed(json);
+    for mark in MARKS {
+        let key = format!("\"{mark}\":");
+        if json.contains(&key) {
+            json = json.replace(&key, &key.replacen('$', "", 1)).into();
+        }
+    }
+    json
+}
+
+/// The number as a double, for calculations; one that is beyond them becomes the largest or the smallest.
+pub fn double(number: &Number) -> f64 {
+    let double = number.as_f64().or_else(|| number.to_string().parse().ok());
+    double.unwrap_or_default().clamp(f64::MIN, f64::MAX)
+}
+
+/// The text without what is nested too deep.
+fn cut(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut rest = json;
     let mut depth = 0_usize;
-    let marks = ['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '[', ']', '{', '}'];
-    while let Some(at) = rest.find(marks) {
+    while let Some(at) = rest.find(['"', '[', ']', '{', '}']) {
         let mut put = |text: &str, depth: usize| {
             if depth <= DEEPEST {
                 out.push_str(text);
@@ -27,33 +47,26 @@ fn tamed(json: &str) -> String {
         put(&rest[..at], depth);
         rest = &rest[at..];
         let end = match rest.as_bytes()[0] {
-            b'"' => end_of_string(rest),
+            b'"' => {
+                let end = end_of_string(rest);
+                put(&rest[..end], depth);
+                end
+            }
             b'[' | b'{' => {
                 depth += 1;
                 if depth == DEEPEST + 1 {
                     out.push_str("null");
-                } else if depth <= DEEPEST {
-                    out.push_str(&rest[..1]);
+                } else {
+                    put(&rest[..1], depth);
                 }
-                rest = &rest[1..];
-                continue;
+                1
             }
-            b']' | b'}' => {
+            _ => {
                 put(&rest[..1], depth);
                 depth = depth.saturating_sub(1);
-                rest = &rest[1..];
-                continue;
+                1
             }
-            _ => end_of_number(rest),
         };
-        let token = &rest[..end];
-        match token.parse::<f64>() {
-            Ok(number) if number.is_infinite() => {
-                put(if number < 0.0 { "-" } else { "" }, depth);
-                put(LARGEST, depth);
-            }
-            _ => put(token, depth),
-        }
         rest = &rest[end..];
     }
     out.push_str(rest);
@@ -73,10 +86,6 @@ fn end_of_string(text: &str) -> usize {
     text.len()
 }
 
-fn end_of_number(text: &str) -> usize {
-    text.find(|c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E')).unwrap_or(text.len())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -89,12 +98,23 @@ mod tests {
     }
 
     #[test]
-    fn numbers_beyond_f64_are_clamped_and_strings_are_left_alone() {
+    fn numbers_stay_as_they_are_written() {
         let large = format!("1{}", "0".repeat(400));
-        let json = format!(r#"{{"a": {large}, "b": -{large}, "c": "{large}\"", "d": 1}}"#);
-        let found = document(&json);
-        assert_eq!((&found["c"], &found["d"]), (&json!(format!("{large}\"")), &json!(1)));
-        assert!(found["a"].is_number() && found["b"].is_number());
+        let json = format!(r#"{{"a":{large},"b":-{large},"c":"{large}\"","d":100.00,"e":1234567890123456.78}}"#);
+        assert_eq!(document(&json).to_string(), json);
+        let double = |json: &str| document(json).as_number().map(double);
+        assert_eq!(double(&large), Some(f64::MAX));
+        assert_eq!(double(&format!("-{large}")), Some(f64::MIN));
+        assert_eq!(double("100.50"), Some(100.5));
+    }
+
+    #[test]
+    fn keys_that_are_marks_of_the_parser_are_keys() {
+        for mark in MARKS {
+            let found = document(&format!(r#"{{"a": 1, "b": {{"{mark}": "x"}}, "c": "{mark}"}}"#));
+            assert_eq!((&found["a"], &found["c"]), (&json!(1), &json!(mark)));
+            assert_eq!(found["b"], json!({ &mark[1..]: "x" }));
+        }
     }
 
     #[test]

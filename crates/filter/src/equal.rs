@@ -20,9 +20,10 @@ pub fn compare_numbers(a: &Number, b: &Number) -> Ordering {
         return a.cmp(&b);
     }
     let (a, b) = (a.to_string(), b.to_string());
-    // Numbers of so few digits have each a double of their own.
-    if a.len() <= EXACT
-        && b.len() <= EXACT
+    // Numbers of so few digits have each a double of their own, unless an exponent leads out of its range.
+    let is_exact = |text: &str| text.len() <= EXACT && !text.contains(['e', 'E']);
+    if is_exact(&a)
+        && is_exact(&b)
         && let (Ok(a), Ok(b)) = (a.parse::<f64>(), b.parse::<f64>())
         && let Some(order) = a.partial_cmp(&b)
     {

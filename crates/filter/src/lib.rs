@@ -18,7 +18,7 @@ mod pattern;
 mod sql;
 
 pub use contains::contains;
-pub use document::document;
+pub use document::{document, double, unmarked};
 pub use equal::{compare_numbers, equal};
 pub use event_type::{EventTypeError, RESERVED, check_event_type, event_word, is_reserved};
 pub use filter::Filter;

@@ -152,3 +152,15 @@ fn paths() {
         (json!({"new.address.city.x": {"$exists": false}}), document, true),
     ]);
 }
+
+#[test]
+fn numbers_are_compared_as_they_are_written() {
+    let read = |json: &str| serde_json::from_str::<Value>(json).unwrap();
+    check([
+        (read(r#"{"a": {"$gt": 1234567890123456.78}}"#), read(r#"{"a": 1234567890123456.79}"#), true),
+        (read(r#"{"a": 1234567890123456.78}"#), read(r#"{"a": 1234567890123456.79}"#), false),
+        (read(r#"{"a": 12345678901234567890123}"#), read(r#"{"a": 12345678901234567890123.0}"#), true),
+        (read(r#"{"a": {"$lt": 1e400}}"#), read(r#"{"a": 1e399}"#), true),
+        (read(r#"{"a": 100}"#), read(r#"{"a": 100.00}"#), true),
+    ]);
+}

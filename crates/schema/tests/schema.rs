@@ -144,3 +144,15 @@ fn trees_and_lists_that_contain_themselves_are_schemas() {
     assert!(checker.mistakes(&json!({"left": {"right": {}}, "children": [{"children": []}]})).is_empty());
     assert!(!checker.mistakes(&json!({"left": {"right": 1}})).is_empty());
 }
+
+#[test]
+fn numbers_beyond_double_precision_are_numbers() {
+    let large: Value = serde_json::from_str(&format!("1{}", "0".repeat(400))).unwrap();
+    let tiny: Value = serde_json::from_str(&format!("0.{}1", "0".repeat(400))).unwrap();
+    assert_eq!(mistakes(json!({"type": "integer", "minimum": 5}), large.clone()), []);
+    assert_eq!(mistakes(json!({"type": "number", "minimum": 0, "maximum": 5}), tiny), []);
+    assert_eq!(mistakes(json!({"maximum": 5}), large.clone()).len(), 1);
+    assert_eq!(mistakes(json!({"maximum": large}), json!(5)), []);
+    let cents: Value = serde_json::from_str("1234567890123456.78").unwrap();
+    assert_eq!(mistakes(json!({"multipleOf": 0.01}), cents), []);
+}

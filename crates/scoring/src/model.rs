@@ -55,7 +55,7 @@ impl Scale {
     /// The number and its share of the way, from 0 to 1; `None` without a number. A text that reads as one is one.
     pub fn share<D: Document + ?Sized>(&self, facts: &D) -> Option<(f64, f64)> {
         let number = match facts.at(&self.value)? {
-            Value::Number(number) => number.as_f64()?,
+            Value::Number(number) => filter::double(number),
             Value::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite())?,
             _ => return None,
         };

@@ -101,3 +101,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn numbers_stand_as_they_are_written_wherever_they_go() {
+    let row =
+        r#"{"amount":100.00,"big":1234567890123456.78,"exact":12345678901234567890123,"small":0.1000,"list":[1.50]}"#;
+    let context: Value = serde_json::from_str(row).unwrap();
+    assert_eq!(
+        render(
+            r#"{"a": {{ amount }}, "b": "{{ big }} of {{ exact }}", "c": {{ list }}, "d": [{% for i in list %}{{ i }}{% endfor %}]}"#,
+            &context
+        ),
+        r#"{"a": 100.00, "b": "1234567890123456.78 of 12345678901234567890123", "c": [1.50], "d": [1.50]}"#
+    );
+    assert_eq!(render(r#"{"a": {{ amount * 2 }}, "b": {{ small|round(1) }}}"#, &context), r#"{"a": 200.0, "b": 0.1}"#);
+}

@@ -100,7 +100,7 @@ fn look(facts: &Value, above: &str, seen: &mut BTreeMap<String, Seen>) {
             Value::Number(number) => {
                 let seen = seen.entry(path).or_default();
                 seen.filled += 1;
-                seen.numbers.extend(number.as_f64());
+                seen.numbers.push(filter::double(number));
             }
             Value::Bool(is_true) => seen.entry(path).or_default().is_true += usize::from(*is_true),
             _ => {}
