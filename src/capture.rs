@@ -6,6 +6,7 @@ mod event;
 mod extent;
 mod fit;
 mod jsonb;
+mod moved;
 mod normalize;
 mod row;
 mod score;
@@ -107,9 +108,18 @@ unsafe fn capture(trigger: &pg_sys::TriggerData) {
     unsafe {
         let watch = Watch::of(trigger);
         let row = |tuple| Row::new(tuple, (*trigger.tg_relation).rd_att);
+        let moved = moved::came_from(trigger, watch.origin);
         match event & pg_sys::TRIGGER_EVENT_OPMASK {
-            pg_sys::TRIGGER_EVENT_INSERT => record(&watch, 'I', row(trigger.tg_trigtuple), None),
-            pg_sys::TRIGGER_EVENT_DELETE => record(&watch, 'D', row(trigger.tg_trigtuple), None),
+            pg_sys::TRIGGER_EVENT_INSERT => match moved {
+                Some(old) => record(&watch, 'U', row(trigger.tg_trigtuple), Some(old)),
+                None => record(&watch, 'I', row(trigger.tg_trigtuple), None),
+            },
+            pg_sys::TRIGGER_EVENT_DELETE => {
+                let same = watch.clone();
+                if !moved::leaves(trigger, watch.origin, move |row| record(&same, 'D', row, None)) {
+                    record(&watch, 'D', row(trigger.tg_trigtuple), None);
+                }
+            }
             pg_sys::TRIGGER_EVENT_UPDATE => {
                 record(&watch, 'U', row(trigger.tg_newtuple), Some(row(trigger.tg_trigtuple)))
             }
@@ -178,6 +188,9 @@ pub unsafe extern "C-unwind" fn frontdesk_record_event(fcinfo: pg_sys::FunctionC
 
 /// `row` is the row after the change, before it for a delete; `old` the row before an update.
 unsafe fn record(watch: &Watch, op: char, row: Row, old: Option<Row>) {
+    if !watch.operations.contains(op) {
+        return;
+    }
     // SAFETY: rows are of the watched relation, whose columns the watch was resolved against.
     unsafe {
         if let Some(old) = &old

@@ -212,7 +212,11 @@ declare
     where n is not null);
   operations text[] := array(select jsonb_array_elements_text(config->'operations'));
   -- The words are ours, whatever the configuration says: they become part of a command.
-  row_events text := (select string_agg(o, ' or ') from unnest('{insert,update,delete}'::text[]) o where o = any (operations));
+  -- A row that moves to another partition is deleted here and inserted there: one is known for a move by the other.
+  row_events text := (
+    select string_agg(o, ' or ') from unnest('{insert,update,delete}'::text[]) o
+    where o = any (operations) or o <> 'update' and operations && '{insert,update,delete}'
+      and exists (select from pg_class where oid = source and relkind = 'p'));
   names name[] := frontdesk_internal.capture_triggers();
 begin
   -- Column numbers let the watch follow a renamed column.

@@ -153,5 +153,10 @@ begin
   loop
     execute format('alter trigger %I on %s rename to %I', t.tgname, t.source, names[array_position(names, t.tgname) - 2]);
   end loop;
+  -- Those of a partitioned table are fired by what a move consists of.
+  perform frontdesk_internal.watch_install(w.source, frontdesk.watch_config(g.tgargs))
+  from frontdesk.watch w join pg_class c on c.oid = w.source and c.relkind = 'p'
+  join pg_trigger g on g.tgrelid = w.source and g.tgname = names[1]
+  where not (g.tgtype & 4 > 0 and g.tgtype & 8 > 0) and frontdesk.watch_config(g.tgargs) is not null;
 end
 $$;

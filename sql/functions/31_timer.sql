@@ -41,6 +41,14 @@ end
 $$;
 comment on function frontdesk.timer_forget(bigint, text) is 'internal, called by the trigger: the row is gone; key null: all rows are';
 
+create or replace function frontdesk.timer_rekey(this_rule bigint, old_key text, new_key text) returns void
+language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
+  with taken as (delete from frontdesk.timer t where t.rule_id = this_rule and t.key = old_key returning *)
+  insert into frontdesk.timer (rule_id, key, at, due_at, outcome, done_at, reason)
+  select rule_id, new_key, at, due_at, outcome, done_at, reason from taken on conflict do nothing
+$$;
+comment on function frontdesk.timer_rekey(bigint, text, text) is 'internal, called by the trigger: the row has another key';
+
 create or replace function frontdesk.timer_moment(r frontdesk.timer_rule, alias text) returns text
 stable language sql set search_path = pg_catalog, pg_temp as $$
   select case a.atttypid
@@ -284,7 +292,9 @@ comment on view frontdesk.timers is 'what fires next, for which row, and why; of
 
 create or replace view frontdesk.reminders with (security_barrier) as
 select r.name, r.event, r.source_name as source, r.at_column, r.shift as "offset", r.condition, r.late, r.expires,
-  coalesce(r.problem, s.trouble) as problem, r.created_at, coalesce(s.broken, 0) as broken
+  coalesce(r.problem, s.trouble, case when not exists (select from pg_class c where c.oid = r.source)
+    then format('table %s is not there; call frontdesk.remind() again once it is', r.source_name) end) as problem,
+  r.created_at, coalesce(s.broken, 0) as broken
 from frontdesk.timer_rule r left join frontdesk.timer_state s on s.rule_id = r.id
 where pg_has_role(coalesce((select c.relowner from pg_class c where c.oid = r.source), 10), 'usage');
 comment on view frontdesk.reminders is

@@ -12,6 +12,7 @@ use pgrx::spi::OwnedPreparedStatement;
 use serde::Deserialize;
 
 use super::jsonb::Form;
+use super::moved;
 use super::row::{self, Row};
 use crate::error::raise;
 use crate::pg::role;
@@ -61,17 +62,21 @@ unsafe fn follow(trigger: &pg_sys::TriggerData) {
     unsafe {
         let Some(rule) = Rule::of(trigger) else { return };
         let row = |tuple| Row::new(tuple, (*trigger.tg_relation).rd_att);
+        let moved = moved::came_from(trigger, rule.origin);
         match trigger.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
             pg_sys::TRIGGER_EVENT_INSERT => {
                 let new = row(trigger.tg_trigtuple);
-                if let (Some(key), Some(moment)) = (new.key(&rule.key), rule.moment(&new)) {
+                if let Some(old) = moved {
+                    rule.updated(old, new);
+                } else if let (Some(key), Some(moment)) = (new.key(&rule.key), rule.moment(&new)) {
                     rule.keep(key, Some(moment), false);
                 }
             }
             pg_sys::TRIGGER_EVENT_UPDATE => rule.updated(row(trigger.tg_trigtuple), row(trigger.tg_newtuple)),
             pg_sys::TRIGGER_EVENT_DELETE => {
-                if let Some(key) = row(trigger.tg_trigtuple).key(&rule.key) {
-                    rule.forget(Some(key));
+                let same = rule.clone();
+                if !moved::leaves(trigger, rule.origin, move |row| same.deleted(row)) {
+                    rule.deleted(row(trigger.tg_trigtuple));
                 }
             }
             _ => rule.forget(None),
@@ -81,6 +86,8 @@ unsafe fn follow(trigger: &pg_sys::TriggerData) {
 
 struct Rule {
     id: i64,
+    /// What the trigger is a copy of.
+    origin: Option<pg_sys::Oid>,
     shift: String,
     timezone: String,
     /// The column, with its type; None: it is gone, and the rule says so.
@@ -113,6 +120,7 @@ thread_local! {
     static LISTENING: Cell<bool> = const { Cell::new(false) };
     static CONFIG: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
     static KEEP: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
+    static REKEY: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
     static FORGET: RefCell<Option<OwnedPreparedStatement>> = const { RefCell::new(None) };
 }
 
@@ -180,6 +188,8 @@ impl Rule {
         let key: Vec<i16> = config.key.iter().filter_map(|name| find(name).map(|attribute| attribute.attnum)).collect();
         Some(Rule {
             id: argument.rule,
+            // SAFETY: the trigger is valid while it runs.
+            origin: unsafe { moved::origin(trigger.tg_trigger) },
             at: find(&config.at).map(|attribute| (attribute.attnum, attribute.atttypid)),
             // Part of a key is none.
             key: if key.len() == config.key.len() { key } else { Vec::new() },
@@ -239,11 +249,18 @@ impl Rule {
                 return;
             }
             if !same_key && let Some(old_key) = old.key(&self.key) {
-                self.forget(Some(old_key));
+                self.rekey(old_key, key.clone());
             }
             if before.is_some() || after.is_some() {
                 self.keep(key, after, true);
             }
+        }
+    }
+
+    unsafe fn deleted(&self, row: Row) {
+        // SAFETY: as promised by the caller.
+        if let Some(key) = unsafe { row.key(&self.key) } {
+            self.forget(Some(key));
         }
     }
 
@@ -255,6 +272,10 @@ impl Rule {
             "frontdesk.timer_keep",
             &[self.id.into(), key.into(), moment.into(), shift.into(), timezone.into(), existed.into()],
         );
+    }
+
+    fn rekey(&self, old: String, new: String) {
+        call::<()>(&REKEY, "frontdesk.timer_rekey", &[self.id.into(), old.into(), new.into()]);
     }
 
     /// None: all rows.

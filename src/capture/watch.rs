@@ -13,9 +13,14 @@ use super::canonical::{self, Needs};
 use super::event;
 use super::fit::Fit;
 use super::jsonb::Form;
+use super::moved;
 use crate::error::raise;
 
 pub struct Watch {
+    /// The letters of the operations that are events. A trigger of a partitioned table is fired by others, too.
+    pub operations: String,
+    /// What the trigger is a copy of.
+    pub origin: Option<pg_sys::Oid>,
     pub entity: String,
     pub created: String,
     pub updated: String,
@@ -39,6 +44,7 @@ pub struct Watch {
 #[derive(Deserialize)]
 struct Argument {
     entity: String,
+    operations: Option<Vec<String>>,
     state: Option<String>,
     tenant: Option<String>,
     #[serde(default)]
@@ -109,7 +115,11 @@ impl Watch {
         let is_safe = argument.redact.iter().all(|name| {
             columns.find(name).is_some() || argument.attnums.get(name).is_some_and(|number| columns.is_dropped(*number))
         });
+        let letter = |operation: &String| operation.chars().next().map(|letter| letter.to_ascii_uppercase());
         Watch {
+            operations: argument.operations.map_or("IUD".into(), |names| names.iter().filter_map(letter).collect()),
+            // SAFETY: the trigger is valid while it runs.
+            origin: unsafe { moved::origin(trigger.tg_trigger) },
             created: format!("{}.created", argument.entity),
             updated: format!("{}.updated", argument.entity),
             deleted: format!("{}.deleted", argument.entity),
