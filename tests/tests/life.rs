@@ -9,3 +9,5 @@ mod idle;
 mod leaving;
 mod secrets;
 mod start;
+mod takeover;
+mod upgrade;
