@@ -2,8 +2,10 @@
 
 pub mod door;
 pub mod jsonb;
+pub mod lock;
 mod measure;
 pub mod record;
+mod relation_type;
 pub mod role;
 mod role_type;
 pub mod subtransaction;

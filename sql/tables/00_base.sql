@@ -119,3 +119,18 @@ create cast (frontdesk.role as oid) without function as implicit;
 create cast (frontdesk.role as regrole) without function as implicit;
 create cast (oid as frontdesk.role) without function as assignment;
 create cast (regrole as frontdesk.role) without function as assignment;
+
+-- And a table, as regclass has it: one that was left out of a dump, or is restored later, does not lose the others' rows.
+create type frontdesk.relation;
+create function frontdesk.relation_in(cstring) returns frontdesk.relation
+strict stable parallel safe language c as 'MODULE_PATHNAME', 'relation_in_wrapper';
+create function frontdesk.relation_out(frontdesk.relation) returns cstring
+strict stable parallel safe language c as 'MODULE_PATHNAME', 'relation_out_wrapper';
+create type frontdesk.relation (input = frontdesk.relation_in, output = frontdesk.relation_out, like = pg_catalog.oid);
+comment on function frontdesk.relation_in(cstring) is 'internal: of the type relation';
+comment on function frontdesk.relation_out(frontdesk.relation) is 'internal: of the type relation';
+comment on type frontdesk.relation is 'a table by its name; "-", none, where there is none of that name';
+create cast (frontdesk.relation as oid) without function as implicit;
+create cast (frontdesk.relation as regclass) without function as implicit;
+create cast (oid as frontdesk.relation) without function as assignment;
+create cast (regclass as frontdesk.relation) without function as assignment;

@@ -3,7 +3,7 @@
 create table frontdesk.timer_rule (
   id bigint generated always as identity primary key,
   name text not null unique,
-  source regclass not null,
+  source frontdesk.relation not null,
   source_name text not null,
   at_column name not null,
   at_attnum smallint not null,

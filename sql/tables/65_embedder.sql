@@ -54,7 +54,7 @@ comment on column frontdesk.embedder_state.next_slot is 'when requests_per_minut
 
 create table frontdesk.embed_source (
   id bigint generated always as identity primary key,
-  source regclass not null,
+  source frontdesk.relation not null,
   source_name text not null,
   content_column name not null,
   embedding_column name not null,

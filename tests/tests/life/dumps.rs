@@ -150,3 +150,19 @@ fn a_job_of_a_role_that_was_dropped_becomes_nobody_elses_elsewhere() {
     run(&elsewhere, "psql", &copy.name, &["-q", "-v", "ON_ERROR_STOP=1", "-f", path.to_str().unwrap()]);
     assert_eq!(copy.get::<String>("select owner::text from frontdesk.job"), "-");
 }
+
+#[test]
+fn a_dump_without_a_table_brings_the_reminders_of_the_others() {
+    let (server, elsewhere) = (Server::preloaded(&[]), Server::preloaded(&[]));
+    let desk = original(&server);
+    desk.run("create table kept (id int primary key, at timestamptz); select frontdesk.remind('kept', 'at', '-1 hour', 'kept.soon')");
+    let path = file(&elsewhere, "without");
+    run(&server, "pg_dump", &desk.name, &["-T", "visit", "-f", path.to_str().unwrap()]);
+    let copy = Database::empty_on(&elsewhere);
+    run(&elsewhere, "psql", &copy.name, &["-q", "-v", "ON_ERROR_STOP=1", "-f", path.to_str().unwrap()]);
+    let rules = "select format('%s %s', r.event, r.source) from frontdesk.timer_rule r order by 1";
+    assert_eq!(copy.list::<String>(rules), ["kept.soon kept", "visit.soon -"]);
+    copy.run("select frontdesk.adopt(); insert into kept values (1, now())");
+    copy.wait("(select problem like 'table visit is not there%' from frontdesk.reminders where event = 'visit.soon')");
+    copy.wait("(select count(*) = 1 from frontdesk.event where type = 'kept.soon')");
+}
