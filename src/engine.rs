@@ -49,6 +49,7 @@ pub extern "C-unwind" fn frontdesk_engine_main(argument: pg_sys::Datum) {
         Ok(None) => true,
         Err(failure) => {
             warning!("pg_frontdesk: the engine cannot start: {}", failure.message);
+            slot.health.fail(&format!("it cannot start: {}", failure.message));
             false
         }
     };

@@ -193,6 +193,9 @@ fn tend(engines: &mut HashMap<pg_sys::Oid, Engine>) -> Option<Duration> {
                 Err(_) => {
                     // One that worked for a while is back at once; one that ends at its start less and less often.
                     let brief = now.duration_since(engine.started) < Duration::from_secs(10);
+                    if brief && slot.wanted.load(SeqCst) == shmem::WANTED && slot.health.error().is_none() {
+                        slot.health.fail("it ended at its start, and is started again; the server log says more");
+                    }
                     engine.backoff = if brief {
                         (engine.backoff * 2).clamp(Duration::from_secs(1), LONGEST_BACKOFF)
                     } else {
@@ -223,6 +226,7 @@ fn tend(engines: &mut HashMap<pg_sys::Oid, Engine>) -> Option<Duration> {
         engine.started = now;
         engine.handle = start(database);
         if engine.handle.is_none() {
+            slot.health.fail("there was no free slot for a process: raise max_worker_processes");
             engine.not_before = now + RESTART;
             wait = Some(wait.map_or(RESTART, |wait| wait.min(RESTART)));
         }

@@ -96,7 +96,14 @@ impl Health {
         self.set_error("");
     }
 
-    /// Only the engine writes it; who reads meanwhile may see half of the one before.
+    /// What kept it from its work, and that it was now.
+    pub fn fail(&self, why: &str) {
+        self.set_error(why);
+        // SAFETY: reads the clock.
+        self.failed_at.store(unsafe { pg_sys::GetCurrentTimestamp() }, SeqCst);
+    }
+
+    /// The engine writes it, and without one the launcher; who reads meanwhile may see half of the one before.
     pub fn set_error(&self, text: &str) {
         let mut chunks = text.as_bytes().chunks(8);
         for word in &self.error {

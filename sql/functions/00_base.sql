@@ -246,10 +246,12 @@ language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_te
 declare
   i frontdesk.installation;
   slot record;
+  has_slot boolean;
   behind record;
 begin
   select * into i from frontdesk.installation n order by n.installed_at limit 1;
   select * into slot from frontdesk.engine_slot();
+  has_slot := found;
   -- The engine writes its place in the log down once a second: while it has nothing to do, it is not behind it.
   select l.events, l.oldest into behind from frontdesk.lag() l where i.state <> 'running' or not coalesce(slot.idle, false);
   pid := slot.pid;
@@ -296,8 +298,11 @@ begin
     (i.state <> 'running', i.state, i.state_reason),
     (extension_version <> library_version, 'paused',
       format('the library is %s, the extension %s: alter extension pg_frontdesk update', library_version, extension_version)),
-    (slot.pid is null, 'not running',
-      'no engine process; select frontdesk.start(), and see the server log and max_worker_processes'),
+    (slot.pid is null, 'not running', concat_ws('; ',
+      case when not has_slot then 'this server has more databases with an engine than there is room for'
+        when slot.launcher_pid is null then 'no launcher process: max_worker_processes may be too low'
+        else 'no engine process' end,
+      case when slot.error is not null then format('%s: %s', slot.failed_at::timestamptz(0), slot.error) end, 'select frontdesk.start(), and see the server log')),
     (slot.failing, 'failing', concat_ws('; ', format('since %s: %s', slot.failed_at::timestamptz(0), slot.error),
       'waits for ' || waits_for)),
     (slot.has_news and slot.turned_at < clock_timestamp() - interval '5 seconds', 'stuck',

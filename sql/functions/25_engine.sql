@@ -176,11 +176,6 @@ end
 $$;
 comment on function frontdesk.engine_done(bigint[], bigint[]) is 'engine: these need no further try';
 
-create or replace function frontdesk.json_bytes(value jsonb) returns bigint
-immutable strict parallel safe language c as 'MODULE_PATHNAME', 'json_bytes_wrapper';
-comment on function frontdesk.json_bytes(jsonb) is
-  'internal: how many bytes a jsonb takes as text, without making the text: a number of two bytes can stand for 131,072 digits';
-
 create or replace function frontdesk.engine_exhausted(this_event bigint, this_xid xid8, this_at timestamptz, this_endpoint bigint,
   attempts int, reason text, with_data boolean) returns void
 language sql set search_path = pg_catalog, frontdesk, pg_temp as $$

@@ -52,11 +52,7 @@ language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
 $$;
 comment on function frontdesk.embed_settings(bigint) is 'job, as the owner of the extension: an embedder as JSON, with its sealed secrets';
 
-create or replace function frontdesk.embed_lock(source_id bigint) returns boolean
-language sql set search_path = pg_catalog, pg_temp as $$
-  select pg_try_advisory_lock(hashtextextended('frontdesk.embed_pending', source_id))
-$$;
-comment on function frontdesk.embed_lock(bigint) is 'job: one at a time embeds the rows of a declaration';
+drop function if exists frontdesk.embed_lock(bigint);
 
 create or replace function frontdesk.embed_awake(embedder bigint, job bigint) returns void
 language sql set search_path = pg_catalog, frontdesk, pg_temp as $$

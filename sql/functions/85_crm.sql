@@ -132,6 +132,10 @@ end
 $$;
 comment on function frontdesk.crm_hand_over(regrole) is 'internal: schema crm, which a superuser owns, goes to the role that is to own it';
 
+create or replace function frontdesk.crm_lock(owner regrole) returns void
+language c strict as 'MODULE_PATHNAME', 'crm_lock_wrapper';
+comment on function frontdesk.crm_lock(regrole) is 'internal: one installation of crm at a time, to the end of the transaction; for roles that have the rights of its owner';
+
 create or replace function frontdesk.install_crm(sample_data boolean = false) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set client_min_messages = warning
 set standard_conforming_strings = on set check_function_bodies = on set quote_all_identifiers = off
@@ -146,7 +150,7 @@ declare
   s record;
   script text;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('frontdesk.install_crm', 0));
+  perform frontdesk.crm_lock(frontdesk.crm_owner());
   owner := frontdesk.crm_owner();
   -- Events of its triggers, watches of its tables, and score models of its accounts; the first it cannot do without.
   for needed in

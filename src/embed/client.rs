@@ -39,7 +39,7 @@ pub struct Client {
     target: Arc<Target>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// Never to be repeated to anybody.
-    secrets: Vec<String>,
+    secrets: Vec<Vec<u8>>,
 }
 
 impl Settings {
@@ -117,12 +117,11 @@ impl Client {
 
     /// An embedder may repeat what it was sent, and what it says is shown: without our secrets.
     fn discreet(&self, body: &[u8]) -> Vec<u8> {
-        let body = String::from_utf8_lossy(body).into_owned();
-        self.secrets.iter().fold(body, |body, secret| body.replace(secret.as_str(), "***")).into_bytes()
+        sealing::mask(body, &self.secrets).unwrap_or_else(|| body.to_vec())
     }
 }
 
-type Prepared = (Target, Vec<(HeaderName, HeaderValue)>, Vec<String>);
+type Prepared = (Target, Vec<(HeaderName, HeaderValue)>, Vec<Vec<u8>>);
 
 fn prepare(settings: &Settings) -> Result<Prepared, String> {
     let target = Target::parse(&settings.url, &Guard::new(guc::allow_networks())).map_err(|error| error.to_string())?;
@@ -141,10 +140,8 @@ fn prepare(settings: &Settings) -> Result<Prepared, String> {
         let mut header = HeaderValue::from_str(&value).map_err(|_| bad())?;
         header.set_sensitive(true);
         headers.push((HeaderName::from_str(name).map_err(|_| bad())?, header));
-        secrets.extend(value.strip_prefix("Bearer ").map(str::to_owned));
-        secrets.push(value);
+        secrets.extend(sealing::forms(&value));
     }
-    secrets.retain(|secret| secret.len() >= 4);
     Ok((target, headers, secrets))
 }
 

@@ -6,6 +6,7 @@ use pgrx::prelude::*;
 use pgrx::spi::{SpiResult, SpiTupleTable};
 use serde::Deserialize;
 
+use crate::pg::lock::{self, Until};
 use crate::pg::role::as_role;
 
 /// What is embedded by which embedder.
@@ -55,8 +56,9 @@ pub fn declaration(source: i64) -> Option<Declaration> {
     Some(serde_json::from_str(&json).unwrap_or_else(|error| error!("embed_declaration(): {error}")))
 }
 
+/// One process at a time embeds the rows of a declaration, from here to its end.
 pub fn lock(source: i64) -> bool {
-    call("embed_lock", &[source.into()], only).unwrap_or(false)
+    lock::take(b"embd", source as u64, false, Until::Exit)
 }
 
 pub fn reuse(source: i64, rows: i32) -> i64 {

@@ -9,6 +9,7 @@ use pgrx::prelude::*;
 use pgrx::spi::{OwnedPreparedStatement, SpiClient, SpiResult, SpiTupleTable};
 
 use crate::log::{self, Column};
+use crate::pg::lock::{self, Until};
 use crate::pg::subtransaction::report;
 
 /// Why a transaction failed.
@@ -175,21 +176,9 @@ pub fn settle_in() {
     }
 }
 
-/// One engine works in a database. The lock's tag is of a kind that no SQL function can take, so that nobody can keep the
-/// engine away with it; it is released when the process ends.
+/// One engine works in a database.
 pub fn become_the_only_one() {
-    // SAFETY: in a transaction; a session lock on a tag that only this library uses.
-    unsafe {
-        let tag = pg_sys::LOCKTAG {
-            locktag_field1: pg_sys::MyDatabaseId.to_u32(),
-            locktag_field2: u32::from_be_bytes(*b"desk"),
-            locktag_field3: 0,
-            locktag_field4: 0,
-            locktag_type: pg_sys::LockTagType::LOCKTAG_USERLOCK as u8,
-            locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
-        };
-        pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as pg_sys::LOCKMODE, true, false);
-    }
+    lock::take(b"desk", 0, true, Until::Exit);
 }
 
 /// DROP EXTENSION locks the extension before its tables: whoever holds the extension first never meets it half way.

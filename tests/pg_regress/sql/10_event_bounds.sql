@@ -95,3 +95,17 @@ select count(distinct key) as keys, max(length(key)) < 1100 as short from frontd
 select frontdesk.emit('mine', ('[' || repeat('9e131071,', 8199) || '1]')::jsonb);
 \echo :SQLSTATE
 select frontdesk.emit('mine', ('{"a": [' || repeat('9e13,', 819) || '1]}')::jsonb) is not null;
+
+-- A row whose value is nested deep is judged by the rest of it, by a watch's condition and by a filter.
+create table deeply (id int primary key, state text, document jsonb);
+select frontdesk.watch('deeply', condition => '{"new.state": "kept"}');
+insert into deeply select n, case when n % 2 = 0 then 'kept' else 'left' end,
+  (repeat('[', depth) || '1' || repeat(']', depth))::jsonb from unnest('{1,1,126,126,127,127,128,128,3000,3000}'::int[]) with ordinality d (depth, n);
+select key, record->>'state' as state, frontdesk.json_bytes(record->'document') as bytes from frontdesk.event where source = 'public.deeply' order by id;
+update deeply set state = 'kept';
+select count(*), min(length(record::text)) > 0 as readable from frontdesk.event where source = 'public.deeply' and op = 'U';
+select frontdesk.filter_matches('{"new.document": {"$exists": true}, "new.state": "kept"}',
+  jsonb_build_object('new', to_jsonb(d))) from deeply d where id = 10;
+-- So is one whose keys look like marks of the parser.
+insert into deeply values (20, 'kept', '{"$serde_json::private::Number": "x"}'), (21, 'kept', '{"$serde_json::private::RawValue": "{"}');
+select key from frontdesk.event where source = 'public.deeply' and op = 'I' and key::int >= 20 order by id;

@@ -1,6 +1,6 @@
 //! Starting, stopping, pausing, with and without shared_preload_libraries.
 
-use tests::{Desk, Server, body, wait_until};
+use tests::{Database, Desk, Server, body, wait_until};
 
 #[test]
 fn preloaded_it_runs_by_itself_and_after_a_restart_too() {
@@ -171,4 +171,14 @@ fn the_extension_can_be_dropped_and_made_again_while_the_engine_works() {
         });
     }
     assert_eq!(desk.state(), "running");
+}
+
+#[test]
+fn an_engine_for_which_there_is_no_room_says_so() {
+    // PostgreSQL's own launcher of subscriptions takes one, ours the other.
+    let server = Server::preloaded(&[("max_worker_processes", "2")]);
+    let database = Database::on(&server);
+    database.wait(
+        "(select state = 'not running' and reason like '%no free slot%max_worker_processes%' from frontdesk.status())",
+    );
 }
