@@ -21,7 +21,7 @@ comment on table crm.accounts is 'a business, or a branch of one: everything els
 comment on column crm.accounts.timezone is 'a zone of pg_timezone_names: of the business''s days and hours';
 comment on column crm.accounts.locale is 'language of what clients read, as in BCP 47';
 comment on column crm.accounts.country is
-  'ISO 3166-1, MX: of telephone numbers written without a country code. Null: not known; such numbers are kept as '
+  'ISO 3166-1, MX: of phone numbers written without a country code. Null: not known; such numbers are kept as '
   'they were given';
 -- Until 0.1.0 it was US where nobody said otherwise. What is there stays: it may have been meant.
 alter table crm.accounts alter country drop not null, alter country drop default;

@@ -41,7 +41,7 @@ create table if not exists crm.contacts (
   updated_at timestamptz not null default clock_timestamp(),
   unique (account_id, id));
 comment on table crm.contacts is
-  'the address book: a person, with every way to reach them. An e-mail address, a telephone number, a handle belong '
+  'the address book: a person, with every way to reach them. An e-mail address, a phone number, a handle belong '
   'to one contact';
 comment on column crm.contacts.email is 'in lower case';
 comment on column crm.contacts.phone is 'as in E.164: +14155550123; as it was given where no country is known';
@@ -93,7 +93,7 @@ begin
 end
 $$;
 comment on function crm.phone_number(text, uuid, text, boolean, boolean) is
-  'a telephone number as in E.164; country: of a number without country code, before the one of the account. Where '
+  'a phone number as in E.164; country: of a number without country code, before the one of the account. Where '
   'neither is known such a number is kept as it was given, and a notice says so once in a transaction. An error says '
   'what is wrong; null where strict is false';
 

@@ -31,14 +31,14 @@ create table if not exists crm.lead_identities (
   primary key (account_id, channel, value),
   foreign key (account_id, lead_id) references crm.leads (account_id, id) on delete cascade deferrable initially deferred);
 comment on table crm.lead_identities is
-  'what upsert_lead() recognises a lead by, beside its e-mail address and telephone number: handles, ids of other '
+  'what upsert_lead() recognises a lead by, beside its e-mail address and phone number: handles, ids of other '
   'systems, and what its columns have no room for, a second number';
 create index if not exists lead_identities_lead_idx on crm.lead_identities (lead_id);
 select crm.protect('crm.lead_identities');
 
 create or replace function crm.lead_keys(lead crm.leads, out channels text[], out spellings text[])
 stable language sql set search_path = pg_catalog, pg_temp as $$
-  -- One order for everybody, so that two sessions never wait for each other crosswise; the same number by telephone and by WhatsApp is one person.
+  -- One order for everybody, so that two sessions never wait for each other crosswise; the same number by phone and by WhatsApp is one person.
   -- A number that is nobody's has no key.
   select array_agg(k.channel order by k.channel, k.value), array_agg(k.value order by k.channel, k.value)
   from (
@@ -95,8 +95,8 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
   order by 3 desc, min(s.rank), s.id desc
 $$;
 comment on function crm.same_leads(uuid, text[], text[], text) is
-  'internal: the leads that share an identity, best first: an id of another system, then e-mail, telephone, handles; '
-  'the newest first. is_same is false where only the telephone is the same and the e-mail addresses are not: that may '
+  'internal: the leads that share an identity, best first: an id of another system, then e-mail, phone, handles; '
+  'the newest first. is_same is false where only the phone is the same and the e-mail addresses are not: that may '
   'be a family, or an office';
 
 create or replace function crm.known_timezone(timezone text) returns text
@@ -244,7 +244,7 @@ begin
       select account, k.channel, k.value, coalesce(known.id, incoming.id) from unnest(keys.channels, keys.spellings) k (channel, value)
       on conflict do nothing;
       get diagnostics claimed = row_count;
-      -- A telephone in doubt is claimed by who had it first.
+      -- A phone in doubt is claimed by who had it first.
       if known.id is null and claimed < (select count(*) from unnest(keys.channels) c where not (same.in_doubt and c = 'phone')) then
         -- Somebody else brought this person a moment ago. What was claimed is given back first: he may be waiting for it while he has the lead.
         raise sqlstate 'FD001';
@@ -271,9 +271,9 @@ begin
 end
 $$;
 comment on function crm.upsert_lead(jsonb, boolean) is
-  'somebody came in: a new lead, or one more touch of the lead with the same e-mail, telephone number, handle or id '
+  'somebody came in: a new lead, or one more touch of the lead with the same e-mail, phone number, handle or id '
   'of another system. A touch fills what was empty, overwrites nothing, is kept in crm.lead_touches and sends '
-  'lead.touched. The same telephone with another e-mail address is a new lead, and a question: see '
+  'lead.touched. The same phone with another e-mail address is a new lead, and a question: see '
   'crm.possible_duplicates; a number such as 1111111111 is nobody''s. Keys are the columns of crm.leads; others go '
   'into custom_attributes. What cannot be read is an error that names the key; where strict is false it goes into '
   'custom_attributes as it came, so that a form loses nothing';
@@ -334,7 +334,7 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
   select c.id from crm.contacts c, p
   where c.account_id = lead.account_id and (
     c.email = lead.email
-    -- The same telephone with another address may be a family, or an office.
+    -- The same phone with another address may be a family, or an office.
     or (c.phone = any (p.numbers) or c.whatsapp = any (p.numbers)) and c.email = lead.email is not false
     or c.messenger = lead.messenger or c.instagram = lead.instagram or c.telegram = lead.telegram)
   order by c.email = lead.email desc nulls last, c.phone = any (p.numbers) desc nulls last, c.id
@@ -382,7 +382,7 @@ begin
 end
 $$;
 comment on function crm.contact_of_lead(bigint) is
-  'the contact a lead belongs to: the one it has, else one with the same e-mail, telephone number or handle, else a '
+  'the contact a lead belongs to: the one it has, else one with the same e-mail, phone number or handle, else a '
   'new one';
 
 create or replace view crm.possible_duplicates with (security_invoker = true) as
@@ -395,5 +395,5 @@ join crm.leads o on o.id = m.id and o.account_id = t.account_id
 group by t.account_id, t.lead_id, l.id, o.id
 order by seen_at desc;
 comment on view crm.possible_duplicates is
-  'leads that share a telephone number or another identity and were not taken for one person: a family, an office, or '
+  'leads that share a phone number or another identity and were not taken for one person: a family, an office, or '
   'the same person with two addresses. Which of them is for you to say';

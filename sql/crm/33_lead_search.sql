@@ -85,7 +85,7 @@ declare
   document constant text := 'crm.lead_document(l.service, l.message, l.notes, l.source, l.campaign, l.city)';
   in_account uuid := crm.authorize(account);
   folded text := crm.fold(frontdesk.clean_line(term, 'the term', 200));
-  -- A telephone number is written in many ways, and kept in one.
+  -- A phone number is written in many ways, and kept in one.
   digits text := case when folded ~ '^[-+0-9 ().]{4,}$' then nullif(ltrim(regexp_replace(folded, E'\\D', '', 'g'), '0'), '') end;
   looked_for text := coalesce(digits, folded);
   most int := least(greatest(coalesce(max_rows, 50), 1), 200);

@@ -45,7 +45,7 @@ insert into crm.tool_errors values
   ('unknown_tool', '{}', 'Call one of the tools in details.'),
   ('slot_taken', '{23P01}', 'Offer the client one of the times in details, or call find_slots.'),
   ('outside_business_hours', '{23514}', 'Offer the client one of the times in details, or call find_slots.'),
-  ('not_found', '{P0002}', 'Ask the client for the number of the appointment and for the e-mail address or telephone number it was booked with.'),
+  ('not_found', '{P0002}', 'Ask the client for the number of the appointment and for the e-mail address or phone number it was booked with.'),
   ('which_appointment', '{}', 'Ask the client which of the appointments in details is meant, and give its appointment_id.'),
   ('not_possible', '{55000}', 'Tell the client that this is not possible, and why.'),
   ('not_allowed', '{42501}', 'Tell the client that you cannot do this.'),

@@ -69,7 +69,7 @@ declare
   -- What the channel says counts; what the model says only where the channel says nothing.
   who jsonb := coalesce(context.client, arguments);
   email_address text := frontdesk.normalize_email(who->>'email', false);
-  -- One telephone may be stored in each of its spellings; 1111111111 is nobody's.
+  -- One phone may be stored in each of its spellings; 1111111111 is nobody's.
   numbers text[] := array(
     select s from (values (who->>'phone', false), (who->>'whatsapp', true)) n (number, is_whatsapp)
     cross join unnest(frontdesk.phone_spellings(crm.phone_number(n.number, context.account_id, null, false, n.is_whatsapp))) s where n.number is not null);
@@ -86,7 +86,7 @@ end
 $$;
 comment on function crm.tool_contacts(crm.tool_context, jsonb) is
   'internal: the contacts that the client of this call is: as the application says, else by the e-mail address or '
-  'telephone number that the model gives';
+  'phone number that the model gives';
 
 create or replace function crm.tool_appointment(context crm.tool_context, arguments jsonb) returns crm.appointments
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -95,7 +95,7 @@ declare
   found_ones crm.appointments[];
 begin
   if context.client is null and not arguments ?| '{email,phone}' then
-    perform crm.refuse('invalid_arguments', 'The e-mail address or telephone number that the appointment was booked with is missing.');
+    perform crm.refuse('invalid_arguments', 'The e-mail address or phone number that the appointment was booked with is missing.');
   elsif context.client is null and not arguments ? 'appointment_id' then
     -- Who is only named, not known, is told of no appointments.
     perform crm.refuse('invalid_arguments', 'appointment_id is missing.');
@@ -183,7 +183,7 @@ begin
     || case when known.id is null then '{}' else jsonb_strip_nulls(jsonb_build_object('email', known.email, 'phone', known.phone, 'whatsapp', known.whatsapp,
       'messenger', known.messenger, 'instagram', known.instagram, 'telegram', known.telegram)) end;
   if not given ?| '{email,phone,whatsapp,messenger,instagram,telegram}' then
-    perform crm.refuse('invalid_arguments', 'An e-mail address or a telephone number of the client is missing.');
+    perform crm.refuse('invalid_arguments', 'An e-mail address or a phone number of the client is missing.');
   end if;
   return crm.upsert_lead(given);
 end
@@ -296,13 +296,13 @@ from (values
       "step_minutes": {"type": "integer", "minimum": 5, "maximum": 1440, "description": "Distance of the starts; default 30"},
       "limit": {"type": "integer", "minimum": 1, "maximum": 50, "description": "How many; default 10"}},
     "additionalProperties": false}', null, 10),
-  ('book_appointment', 'Book an appointment at a time that find_slots returned, once the client has agreed to it. Needs the client''s name and e-mail address or telephone number.',
+  ('book_appointment', 'Book an appointment at a time that find_slots returned, once the client has agreed to it. Needs the client''s name and e-mail address or phone number.',
    '{"type": "object", "properties": {
       "starts_at": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]{5,15}([Zz]|[+-][0-9]{2}:?[0-9]{2})?$", "description": "Start, ISO 8601 with offset, as find_slots returned it"},
       "service": {"type": "string", "enum": ["*"], "description": "What the client books"},
       "name": {"type": "string", "minLength": 1, "maxLength": 300, "description": "The client''s name"},
       "email": {"type": "string", "maxLength": 320, "description": "The client''s e-mail address"},
-      "phone": {"type": "string", "maxLength": 40, "description": "The client''s telephone number, with country code"},
+      "phone": {"type": "string", "maxLength": 40, "description": "The client''s phone number, with country code"},
       "timezone": {"type": "string", "maxLength": 64, "description": "The client''s time zone, as Europe/Madrid"},
       "resource": {"type": "string", "maxLength": 200, "description": "A certain person or room, by name"},
       "duration_minutes": {"type": "integer", "minimum": 1, "maximum": 1440},
@@ -313,7 +313,7 @@ from (values
       "appointment_id": {"type": "integer", "minimum": 1, "description": "Number of the appointment"},
       "starts_at": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]{5,15}([Zz]|[+-][0-9]{2}:?[0-9]{2})?$", "description": "New start, ISO 8601 with offset"},
       "email": {"type": "string", "maxLength": 320, "description": "The e-mail address it was booked with"},
-      "phone": {"type": "string", "maxLength": 40, "description": "The telephone number it was booked with"},
+      "phone": {"type": "string", "maxLength": 40, "description": "The phone number it was booked with"},
       "timezone": {"type": "string", "maxLength": 64},
       "reason": {"type": "string", "maxLength": 1000}},
     "required": ["starts_at"], "additionalProperties": false}', null, 30),
@@ -321,7 +321,7 @@ from (values
    '{"type": "object", "properties": {
       "appointment_id": {"type": "integer", "minimum": 1, "description": "Number of the appointment"},
       "email": {"type": "string", "maxLength": 320, "description": "The e-mail address it was booked with"},
-      "phone": {"type": "string", "maxLength": 40, "description": "The telephone number it was booked with"},
+      "phone": {"type": "string", "maxLength": 40, "description": "The phone number it was booked with"},
       "reason": {"type": "string", "maxLength": 1000, "description": "Why, in the client''s words"}},
     "additionalProperties": false}', null, 40),
   ('upsert_lead', 'Record who the client is and what they want, as soon as you know their e-mail address or phone number.',

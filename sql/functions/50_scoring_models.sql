@@ -26,7 +26,7 @@ begin
   perform frontdesk.ship_score_model('completeness', 'how much of a contact is known',
     '{"very_high": 80, "high": 60, "medium": 40, "low": 0}', '{}', $$[
     {"name": "email", "points": 30, "filter": {"email": {"$contains": "@"}}, "reason": "has an e-mail address"},
-    {"name": "phone", "points": 30, "filter": {"phone": {"$nin": [null, "", "null"]}}, "reason": "has a telephone number"},
+    {"name": "phone", "points": 30, "filter": {"phone": {"$nin": [null, "", "null"]}}, "reason": "has a phone number"},
     {"name": "service", "points": 15, "filter": {"service": {"$nin": [null, "", "null"]}}, "reason": "says which service"},
     {"name": "company", "points": 15, "filter": {"company": {"$nin": [null, "", "null"]}}, "reason": "has a company"},
     {"name": "region", "points": 9, "filter": {"region": {"$nin": [null, "", "null"]}, "country": {"$nin": [null, "", "null"]}}, "reason": "region and country are known"},

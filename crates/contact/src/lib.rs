@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! How people are reached, in one spelling each: e-mail addresses, telephone numbers, names on social networks, lines of text.
+//! How people are reached, in one spelling each: e-mail addresses, phone numbers, names on social networks, lines of text.
 //!
 //! Normalising twice gives what normalising once gave. What cannot be right is an error that says how it is written.
 

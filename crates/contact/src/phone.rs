@@ -7,7 +7,7 @@ use crate::contact_error::shown;
 use crate::phone_plan::{digits, in_todays_plan};
 use crate::phone_wrapping::{Wrapped, unwrap};
 
-/// A telephone number everybody can dial.
+/// A phone number everybody can dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phone {
     /// E.164: `+14155550123`.
@@ -16,7 +16,7 @@ pub struct Phone {
     pub extension: Option<String>,
 }
 
-/// A telephone number, as dialled within `country` (ISO 3166-1, any case) unless it has a country code. `None` for nothing.
+/// A phone number, as dialled within `country` (ISO 3166-1, any case) unless it has a country code. `None` for nothing.
 /// What stands around it does not matter: `tel:`, `whatsapp:`, the address of a chat, brackets, spaces.
 /// A number is right when its length is one that its country assigns (libphonenumber's "possible"): the ranges in use change
 /// faster than software is renewed, and a customer's number is too good to lose.

@@ -1,12 +1,12 @@
-//! Whose telephone it is: what tells that two numbers are one, and that a number is nobody's.
+//! Whose phone it is: what tells that two numbers are one, and that a number is nobody's.
 
 use crate::phone::{country_code, is_assigned};
 use crate::phone_plan::{canonical, digits, spellings};
 
-/// Fewer digits are no telephone of one person: an extension, a short code, `0`.
+/// Fewer digits are no phone of one person: an extension, a short code, `0`.
 const FEWEST: usize = 7;
 
-/// What a number, in E.164 or as somebody wrote it, is recognised by: the same for every spelling of one telephone.
+/// What a number, in E.164 or as somebody wrote it, is recognised by: the same for every spelling of one phone.
 /// `None` for what people type where a form insists on a number: it is nobody's.
 pub fn phone_key(number: &str) -> Option<String> {
     let digits = digits(number);
@@ -15,13 +15,13 @@ pub fn phone_key(number: &str) -> Option<String> {
         return None;
     }
     if !is_international {
-        // Of no known country: the same digits are the same telephone, as far as one account knows.
+        // Of no known country: the same digits are the same phone, as far as one account knows.
         return Some(digits);
     }
     Some(canonical(&format!("+{digits}"), is_assigned))
 }
 
-/// Every way in which this telephone may have been written down, its key first; none of a number that is nobody's.
+/// Every way in which this phone may have been written down, its key first; none of a number that is nobody's.
 pub fn phone_spellings(number: &str) -> Vec<String> {
     phone_key(number).map(spellings).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Numbering plans that changed, or that have two spellings for one telephone. Programs go on writing the old ones for years;
+//! Numbering plans that changed, or that have two spellings for one phone. Programs go on writing the old ones for years;
 //! WhatsApp knows its users by the spelling of the day on which they joined.
 
 /// One spelling of a number and the one that is dialled today. Digits, from the country code on.
@@ -91,7 +91,7 @@ const CHANGES: [Change; 5] = [
     },
 ];
 
-/// Argentina dials a 9 to mobile telephones from abroad and does not write it at home; no other telephone has the number.
+/// Argentina dials a 9 to mobile phones from abroad and does not write it at home; no other phone has the number.
 const WITH_TOKEN: (&str, char, usize) = ("54", '9', 10);
 
 /// A number in E.164 as it is dialled today, where that is a number that `is_assigned`.
@@ -101,7 +101,7 @@ pub(crate) fn in_todays_plan(number: &str, is_assigned: impl Fn(&str) -> bool) -
     is_assigned(&today).then_some(today)
 }
 
-/// What all spellings of one telephone have in common: the number that is dialled today, without what is optional.
+/// What all spellings of one phone have in common: the number that is dialled today, without what is optional.
 pub(crate) fn canonical(number: &str, is_assigned: impl Fn(&str) -> bool) -> String {
     let (code, token, length) = WITH_TOKEN;
     let mobile = national(number, code).and_then(|national| national.strip_prefix(token));
@@ -129,7 +129,7 @@ pub(crate) fn digits(text: &str) -> String {
     text.chars().filter_map(digit).collect()
 }
 
-/// The scripts in which telephone numbers are written: ASCII, full width, Arabic, Persian, and those of India.
+/// The scripts in which phone numbers are written: ASCII, full width, Arabic, Persian, and those of India.
 fn digit(c: char) -> Option<char> {
     const ZEROS: [u32; 7] = [0xff10, 0x660, 0x6f0, 0x966, 0x9e6, 0xa66, 0xe50];
     if c.is_ascii_digit() {

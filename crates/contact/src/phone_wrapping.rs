@@ -1,4 +1,4 @@
-//! What people and programs put around telephone numbers.
+//! What people and programs put around phone numbers.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::email::is_invisible;
 /// Longer than any number with all that people write around it.
 const LONGEST: usize = 200;
 
-/// Servers whose users are telephone numbers: `5215512340077@s.whatsapp.net`.
+/// Servers whose users are phone numbers: `5215512340077@s.whatsapp.net`.
 const CHATS: [&str; 2] = ["@s.whatsapp.net", "@c.us"];
 
 /// Pages that open a chat with a number.

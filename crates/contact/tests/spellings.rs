@@ -85,7 +85,7 @@ fn what_stands_around_a_phone_does_not_matter() {
 }
 
 #[test]
-fn one_telephone_has_one_key_however_it_was_written_down() {
+fn one_phone_has_one_key_however_it_was_written_down() {
     for (key, spellings) in [
         // WhatsApp's spelling of Brazilian mobiles lacks the ninth digit; land lines have none.
         ("+5541988887777", &["+5541988887777", "+554188887777"][..]),

@@ -1,4 +1,4 @@
--- Who is the same person, and who is not: spellings of one telephone, numbers that are nobody's, addresses that contradict a number.
+-- Who is the same person, and who is not: spellings of one phone, numbers that are nobody's, addresses that contradict a number.
 set client_min_messages = notice;
 \pset format unaligned
 \pset null ~
@@ -31,7 +31,7 @@ select upsert(jsonb_build_object('name', 'Beto', key, number)) from (values
   (1, 'whatsapp', 'whatsapp:+5215512340077'), (2, 'phone', 'tel:+52-55-1234-0077'), (3, 'whatsapp', 'https://wa.me/5215512340077?text=Hola'),
   (4, 'phone', '+52 1 (55) 1234 0077'), (5, 'whatsapp', '5215512340077@s.whatsapp.net'), (6, 'phone', '＋５２ ５５ １２３４ ００７７')) v (n, key, number) order by n;
 
--- One telephone has one key, however it was written down; the number itself stays. The other way round, and as a row.
+-- One phone has one key, however it was written down; the number itself stays. The other way round, and as a row.
 select upsert('{"name": "Caio", "phone": "+5541988887777"}');
 select upsert('{"name": "Caio", "whatsapp": "554188887777"}');
 select upsert('{"name": "Davi", "whatsapp": "whatsapp:+554199990000"}');
