@@ -302,7 +302,8 @@ begin
       case when not has_slot then 'this server has more databases with an engine than there is room for'
         when slot.launcher_pid is null then 'no launcher process: max_worker_processes may be too low'
         else 'no engine process' end,
-      case when slot.error is not null then format('%s: %s', slot.failed_at::timestamptz(0), slot.error) end, 'select frontdesk.start(), and see the server log')),
+      case when slot.error is not null then format('%s: %s', slot.failed_at::timestamptz(0), slot.error) end,
+      'select frontdesk.start(), and see the server log')),
     (slot.failing, 'failing', concat_ws('; ', format('since %s: %s', slot.failed_at::timestamptz(0), slot.error),
       'waits for ' || waits_for)),
     (slot.has_news and slot.turned_at < clock_timestamp() - interval '5 seconds', 'stuck',

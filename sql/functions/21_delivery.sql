@@ -48,17 +48,20 @@ comment on view frontdesk.attempts is 'every request made: when, how long, what 
 create or replace function frontdesk.json_bytes(value jsonb) returns bigint
 immutable strict parallel safe language c as 'MODULE_PATHNAME', 'json_bytes_wrapper';
 comment on function frontdesk.json_bytes(jsonb) is
-  'internal: how many bytes a jsonb takes as text, without making the text: a number of two bytes can stand for 131,072 digits';
+  'internal: how many bytes a jsonb takes as text, without making the text: a number of two bytes can stand for '
+  '131,072 digits';
 
 create or replace view frontdesk.dead_letters as
 -- A record of a few kilobytes can be a gigabyte as text: who looks at a list is told its size.
 select d.event_id, e.name as endpoint, v.type, v.key, d.attempts, d.reason, d.died_at, v.created_at,
-  case when frontdesk.json_bytes(v.record) <= 1048576 then v.record end as record, frontdesk.json_bytes(v.record) as bytes
+  case when frontdesk.json_bytes(v.record) <= 1048576 then v.record end as record,
+  frontdesk.json_bytes(v.record) as bytes
 from frontdesk.dead_letter d
 left join frontdesk.endpoint e on e.id = d.endpoint_id
 left join frontdesk.event v on v.xid = d.event_xid and v.id = d.event_id and v.created_at = d.event_at;
 comment on view frontdesk.dead_letters is
-  'deliveries given up after the last retry, with their events: replay() sends them again, discard() forgets them. A record of more than a megabyte is null, and bytes says how many it has as text';
+  'deliveries given up after the last retry, with their events: replay() sends them again, discard() forgets them. '
+  'A record of more than a megabyte is null, and bytes says how many it has as text';
 
 create or replace function frontdesk.find_event(event_id bigint) returns frontdesk.event
 stable language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$

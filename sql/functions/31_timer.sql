@@ -47,7 +47,8 @@ language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   insert into frontdesk.timer (rule_id, key, at, due_at, outcome, done_at, reason)
   select rule_id, new_key, at, due_at, outcome, done_at, reason from taken on conflict do nothing
 $$;
-comment on function frontdesk.timer_rekey(bigint, text, text) is 'internal, called by the trigger: the row has another key';
+comment on function frontdesk.timer_rekey(bigint, text, text) is
+  'internal, called by the trigger: the row has another key';
 
 create or replace function frontdesk.timer_moment(r frontdesk.timer_rule, alias text) returns text
 stable language sql set search_path = pg_catalog, pg_temp as $$

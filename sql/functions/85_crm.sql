@@ -134,7 +134,8 @@ comment on function frontdesk.crm_hand_over(regrole) is 'internal: schema crm, w
 
 create or replace function frontdesk.crm_lock(owner regrole) returns void
 language c strict as 'MODULE_PATHNAME', 'crm_lock_wrapper';
-comment on function frontdesk.crm_lock(regrole) is 'internal: one installation of crm at a time, to the end of the transaction; for roles that have the rights of its owner';
+comment on function frontdesk.crm_lock(regrole) is
+  'internal: one installation of crm at a time, to the end of the transaction; for roles with the rights of its owner';
 
 create or replace function frontdesk.install_crm(sample_data boolean = false) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set client_min_messages = warning

@@ -1,7 +1,7 @@
-//! A row that moves to another partition. PostgreSQL deletes it in one, inserts it into the other, and fires the triggers of
-//! a DELETE and of an INSERT, for each row one right after the other. The deleted row is held here until the inserted one
-//! comes: to whoever watches the table, the two are one update. If none comes, because a BEFORE trigger kept the row out or
-//! it left the part of the table that is watched, the row was deleted.
+//! A row that moves to another partition. PostgreSQL deletes it in one, inserts it into the other, and fires the
+//! triggers of a DELETE and of an INSERT, for each row one right after the other. The deleted row is held here until
+//! the inserted one comes: to whoever watches the table, the two are one update. If none comes, because a BEFORE
+//! trigger kept the row out or it left the part of the table that is watched, the row was deleted.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString, c_void};
@@ -51,8 +51,8 @@ pub unsafe fn origin(trigger: *const pg_sys::Trigger) -> Option<pg_sys::Oid> {
     }
 }
 
-/// Called first by a trigger for each row. Returns what an inserted row was in the partition that it comes from, in the shape of
-/// this one.
+/// Called first by a trigger for each row. Returns what an inserted row was in the partition that it comes from, in
+/// the shape of this one.
 ///
 /// # Safety
 /// `trigger` is that of a change of a row in this transaction; `origin` is that of its trigger.
@@ -72,7 +72,8 @@ pub unsafe fn came_from(trigger: &pg_sys::TriggerData, origin: Option<pg_sys::Oi
             let place = all.iter().position(|held| held.triggers == triggers && arrives(held))?;
             Some(all.remove(place))
         });
-        // Nothing comes between the two of a row: what is held still, by this statement or by one that is over, was deleted.
+        // Nothing comes between the two of a row: what is held still, by this statement or by one that is over, was
+        // deleted.
         settle(|held| held.triggers >= triggers && held.name.as_c_str() == name);
         let held = held?;
         let columns = (*trigger.tg_relation).rd_att;
@@ -83,7 +84,8 @@ pub unsafe fn came_from(trigger: &pg_sys::TriggerData, origin: Option<pg_sys::Oi
     }
 }
 
-/// Whether the deleted row goes on to another partition. If so it is held, and `deleted` called later should it not arrive.
+/// Whether the deleted row goes on to another partition. If so it is held, and `deleted` called later should it not
+/// arrive.
 ///
 /// # Safety
 /// `trigger` is that of a DELETE, for a row; `origin` is that of its trigger.
@@ -93,7 +95,8 @@ pub unsafe fn leaves(
     deleted: impl FnOnce(Row) + 'static,
 ) -> bool {
     let Some(origin) = origin else { return false };
-    // SAFETY: as promised by the caller. The copies live as long as the transaction, which is the longest that they are held.
+    // SAFETY: as promised by the caller. The copies live as long as the transaction, which is the longest that they
+    // are held.
     unsafe {
         let header = (*trigger.tg_trigtuple).t_data;
         if !is_moved(&(*header).t_ctid) {
@@ -148,8 +151,8 @@ fn is_moved(at: &pg_sys::ItemPointerData) -> bool {
 
 fn listen() {
     if !LISTENING.replace(true) {
-        // SAFETY: the callbacks are functions of this library, which is never unloaded. Those that were registered last are
-        // called first: the log is still open.
+        // SAFETY: the callbacks are functions of this library, which is never unloaded. Those that were registered
+        // last are called first: the log is still open.
         unsafe {
             pg_sys::RegisterXactCallback(Some(at_end), std::ptr::null_mut());
             pg_sys::RegisterSubXactCallback(Some(at_subtransaction), std::ptr::null_mut());

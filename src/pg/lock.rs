@@ -1,10 +1,10 @@
-//! Locks of the extension's own. Their tags are of a kind that no SQL function can take, as anybody may take advisory locks:
-//! nobody keeps the extension from its work by one.
+//! Locks of the extension's own. Their tags are of a kind that no SQL function can take, as anybody may take advisory
+//! locks: nobody keeps the extension from its work by one.
 
 use pgrx::pg_sys;
 
-/// Takes a lock of this kind in this database, exclusively; false where it is taken, unless `wait`. It is held to the end of the
-/// transaction, or of the process.
+/// Takes a lock of this kind in this database, exclusively; false where it is taken, unless `wait`. It is held to the
+/// end of the transaction, or of the process.
 pub fn take(kind: &[u8; 4], id: u64, wait: bool, until: Until) -> bool {
     // SAFETY: in a transaction; a tag that only this library uses.
     unsafe {

@@ -155,7 +155,10 @@ fn a_job_of_a_role_that_was_dropped_becomes_nobody_elses_elsewhere() {
 fn a_dump_without_a_table_brings_the_reminders_of_the_others() {
     let (server, elsewhere) = (Server::preloaded(&[]), Server::preloaded(&[]));
     let desk = original(&server);
-    desk.run("create table kept (id int primary key, at timestamptz); select frontdesk.remind('kept', 'at', '-1 hour', 'kept.soon')");
+    desk.run(
+        "create table kept (id int primary key, at timestamptz);
+         select frontdesk.remind('kept', 'at', '-1 hour', 'kept.soon')",
+    );
     let path = file(&elsewhere, "without");
     run(&server, "pg_dump", &desk.name, &["-T", "visit", "-f", path.to_str().unwrap()]);
     let copy = Database::empty_on(&elsewhere);

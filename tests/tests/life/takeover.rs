@@ -1,5 +1,5 @@
-//! A take-over by logical replication, as docs/operations.md has it: the tables are subscribed to, and the extension's own
-//! data comes with a dump.
+//! A take-over by logical replication, as docs/operations.md has it: the tables are subscribed to, and the
+//! extension's own data comes with a dump.
 
 use std::time::Duration;
 
@@ -41,9 +41,15 @@ fn a_subscriber_takes_over_with_its_reminders_jobs_and_endpoints() {
     let there: i64 = desk.get(&format!("select {rows}"));
     wait_until("the rows are there", || copy.get::<i64>(&format!("select {rows}")) == there);
     // Changes follow, and nothing is said by the subscriber: neither captured nor sent.
-    desk.run("insert into visit values (101, now() + interval '2 days'); update visit set at = now() + interval '3 seconds' where id = 1");
+    desk.run(
+        "insert into visit values (101, now() + interval '2 days');
+         update visit set at = now() + interval '3 seconds' where id = 1",
+    );
     wait_until("they followed", || copy.count("visit where id = 101 or at < now() + interval '1 minute'") == 2);
-    desk.wait("(select outcome is not null from frontdesk.timer where key = '1' and rule_id = (select id from frontdesk.timer_rule where event = 'visit.due') order by at limit 1)");
+    desk.wait(
+        "(select count(*) = 1 from frontdesk.timer t join frontdesk.timer_rule r on r.id = t.rule_id
+          where r.event = 'visit.due' and t.key = '1' and t.outcome is not null)",
+    );
     desk.fence("/ok");
     assert_eq!(copy.state(), "silent");
     assert_eq!(copy.count("frontdesk.event"), 0);
@@ -56,7 +62,8 @@ fn a_subscriber_takes_over_with_its_reminders_jobs_and_endpoints() {
     copy.run("drop subscription takeover");
     copy.run(
         "select setval(pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname), 1000)
-         from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attidentity <> ''
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         join pg_attribute a on a.attrelid = c.oid and a.attidentity <> ''
          where n.nspname in ('public', 'crm') and c.relkind in ('r', 'p')",
     );
     copy.run("select frontdesk.adopt(new_identity => false)");
