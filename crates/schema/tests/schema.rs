@@ -156,3 +156,18 @@ fn numbers_beyond_double_precision_are_numbers() {
     let cents: Value = serde_json::from_str("1234567890123456.78").unwrap();
     assert_eq!(mistakes(json!({"multipleOf": 0.01}), cents), []);
 }
+
+#[test]
+fn no_number_is_too_large_or_too_small_for_a_keyword() {
+    let digits = "0".repeat(400);
+    let texts = [format!("1{digits}"), format!("-1{digits}"), format!("0.{digits}1"), "0.5".into(), "-0".into()];
+    let numbers: Vec<Value> = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    let keywords = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "const", "minLength"];
+    for (keyword, limit) in keywords.iter().flat_map(|keyword| numbers.iter().map(move |limit| (*keyword, limit))) {
+        if let Ok(checker) = Checker::compile(&json!({ keyword: limit, "enum": [limit, 7] })) {
+            for document in numbers.iter().chain([&json!(7), &json!("text")]) {
+                assert!(checker.mistakes(document).len() <= 2);
+            }
+        }
+    }
+}
