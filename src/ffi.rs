@@ -22,6 +22,12 @@ pub fn is_superuser() -> bool {
     unsafe { pg_sys::superuser() }
 }
 
+/// Whether the current role has the rights of this one. In a transaction.
+pub fn has_privileges_of(role: pg_sys::Oid) -> bool {
+    // SAFETY: looks the roles up in the catalog.
+    unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), role) }
+}
+
 /// The time of day, in microseconds since 2000-01-01.
 pub fn current_timestamp() -> i64 {
     // SAFETY: reads the system's clock.

@@ -3,14 +3,13 @@
 use pgrx::prelude::*;
 
 use crate::error::raise;
-use crate::ffi::is_superuser;
+use crate::ffi::{has_privileges_of, is_superuser};
 use crate::pg::lock::{self, Until};
 use crate::pg::role::as_installer;
 
 #[pg_extern(sql = false)]
 fn crm_lock(owner: pg_sys::Oid) {
-    // SAFETY: look-ups in the system caches, in a transaction.
-    if !unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), owner) } {
+    if !has_privileges_of(owner) {
         raise(PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE, "must have the rights of the owner of crm", None, None);
     }
     lock::take(b"crm ", owner.to_u32().into(), true, Until::Commit);
