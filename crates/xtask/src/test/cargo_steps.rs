@@ -13,6 +13,9 @@ use testbed::{install, step, step::Step};
 /// Servers, engines and receivers of several tests at once would only get into each other's way.
 const CLIENT_THREADS: &str = "2";
 
+/// Client tests that may have failed because others ran beside them; where more did, something is wrong.
+const MOST_AGAIN: usize = 5;
+
 pub fn format(plan: &Plan) -> Result<Verdict> {
     let mut command = checkout::cargo(&plan.root);
     let (success, log) = finish("formatting", command.args(["fmt", "--all", "--check", "--", "--color", "never"]))?;
@@ -59,18 +62,39 @@ pub fn crates(plan: &Plan) -> Result<Verdict> {
 }
 
 /// The client tests start servers of their own, and receivers in their own process.
+///
+/// A few that fail run once more, one after the other with nothing beside them: what is green then was late on a busy
+/// machine, and is named in the last line; what is red again is red.
 pub fn client(plan: &Plan) -> Result<Verdict> {
     let filters: Vec<&str> = plan.filter.as_deref().into_iter().collect();
-    client_on(plan, plan.postgres()?, &filters, &[])
+    let mut command = client_command(plan, plan.postgres()?)?;
+    command.arg(format!("--test-threads={CLIENT_THREADS}")).args(&filters);
+    let (verdict, red) = run_named("client tests", &mut command)?;
+    if !(1..=MOST_AGAIN).contains(&red.len()) {
+        return Ok(verdict);
+    }
+    let mut command = client_command(plan, plan.postgres()?)?;
+    command.args(["--test-threads=1", "--exact"]).args(&red);
+    let (alone, still) = run_named("those that failed, alone", &mut command)?;
+    let closing = verdict.closing();
+    Ok(match alone.is_failure() {
+        true => Verdict::failed(format!("{closing}\nred when run alone too: {}", still.join(", "))),
+        false => Verdict::passed(format!("{closing}; green when run alone: {}", red.join(", "))),
+    })
 }
 
 /// The client tests whose names contain one of `filters` (all, where there is none), on servers of `postgres`.
 pub fn client_on(plan: &Plan, postgres: &Postgres, filters: &[&str], environment: &[(&str, &str)]) -> Result<Verdict> {
-    let mut command = test_command(plan)?;
-    command.args(["-p", "tests"]);
-    command.env("PG_FRONTDESK_PG_CONFIG", &postgres.pg_config).envs(environment.iter().copied());
-    command.args(["--", &format!("--test-threads={CLIENT_THREADS}")]).args(filters);
+    let mut command = client_command(plan, postgres)?;
+    command.envs(environment.iter().copied());
+    command.arg(format!("--test-threads={CLIENT_THREADS}")).args(filters);
     run_tests("client tests", &mut command)
+}
+
+fn client_command(plan: &Plan, postgres: &Postgres) -> Result<Command> {
+    let mut command = test_command(plan)?;
+    command.args(["-p", "tests"]).env("PG_FRONTDESK_PG_CONFIG", &postgres.pg_config).arg("--");
+    Ok(command)
 }
 
 /// The properties of the crates that are fuzz targets (`tests/fuzz.rs` of a crate), with so many cases each.
@@ -90,13 +114,18 @@ fn test_command(plan: &Plan) -> Result<Command> {
 }
 
 fn run_tests(title: &str, command: &mut Command) -> Result<Verdict> {
+    Ok(run_named(title, command)?.0)
+}
+
+/// Also the names of the tests that failed.
+fn run_named(title: &str, command: &mut Command) -> Result<(Verdict, Vec<String>)> {
     let (success, log) = finish(title, command)?;
     let closing = closing_lines(&log)?;
     if success {
-        return Ok(Verdict::passed(closing));
+        return Ok((Verdict::passed(closing), Vec::new()));
     }
     println!("{}", failures(&log)?);
-    Ok(Verdict::failed(closing))
+    Ok((Verdict::failed(closing), failed_tests(&read(&log)?)))
 }
 
 fn finish(title: &str, command: &mut Command) -> Result<(bool, std::path::PathBuf)> {
@@ -108,7 +137,7 @@ fn finish(title: &str, command: &mut Command) -> Result<(bool, std::path::PathBu
 
 /// The result of each test program that had tests, and their sum.
 fn closing_lines(log: &Path) -> Result<String> {
-    let text = String::from_utf8_lossy(&std::fs::read(log)?).into_owned();
+    let text = read(log)?;
     let mut lines = Vec::new();
     let (mut passed, mut failed, mut program) = (0, 0, "");
     for line in text.lines() {
@@ -131,6 +160,15 @@ fn closing_lines(log: &Path) -> Result<String> {
     Ok(lines.join("\n"))
 }
 
+fn failed_tests(log: &str) -> Vec<String> {
+    let names = log.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
+    names.map(str::to_string).collect()
+}
+
+fn read(log: &Path) -> Result<String> {
+    Ok(String::from_utf8_lossy(&std::fs::read(log)?).into_owned())
+}
+
 /// The number before a word, as in `12 passed`.
 fn count(text: &str, what: &str) -> u32 {
     let number = text.split([';', '.']).map(str::trim).find_map(|part| part.strip_suffix(what));
@@ -139,7 +177,7 @@ fn count(text: &str, what: &str) -> u32 {
 
 /// What the failed tests printed; the end of the log when it did not come to tests.
 fn failures(log: &Path) -> Result<String> {
-    let text = String::from_utf8_lossy(&std::fs::read(log)?).into_owned();
+    let text = read(log)?;
     let mut kept = Vec::new();
     let mut inside = false;
     for line in text.lines() {
@@ -154,11 +192,16 @@ fn failures(log: &Path) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::count;
+    use super::{count, failed_tests};
 
     #[test]
     fn the_counts_of_a_result_line_are_read() {
         let line = "ok. 12 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s";
         assert_eq!((count(line, "passed"), count(line, "failed")), (12, 3));
+    }
+
+    #[test]
+    fn the_tests_that_failed_are_known_by_name() {
+        assert_eq!(failed_tests("test a::one ... ok\ntest b::two ... FAILED\n"), ["b::two"]);
     }
 }
