@@ -36,7 +36,7 @@ fn an_index_is_built_when_it_is_worth_it_and_nobody_waits_for_it() {
 
     // What a crash in the middle of it leaves is thrown away.
     database.run("update pg_index set indisvalid = false where indexrelid = 'crm.documents_embedding_8_idx'::regclass");
-    assert_eq!(database.get::<String>(STATE), "index is not finished: it will be built anew");
+    assert_eq!(database.get::<String>(STATE), "index is not finished: it will be built again");
     assert_eq!(
         database.get::<String>("select vector_indexes from frontdesk.status()"),
         "crm.documents_embedding_8_idx is not finished"

@@ -56,7 +56,7 @@ fn the_extension_is_dropped_beside_writers_without_a_deadlock() {
             scope.spawn(move || {
                 let mut session = postgres::Client::connect(place, postgres::NoTls).unwrap();
                 for n in 0.. {
-                    let id = 1000 * (writer + 1) + n;
+                    let id = 1_000_000 * (writer + 1) + n;
                     let both: Vec<String> =
                         tables.iter().map(|table| format!("insert into {table} (id) values ({id})")).collect();
                     // Two writers in opposite orders meet on no row.
