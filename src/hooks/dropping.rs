@@ -4,6 +4,9 @@ use std::ffi::CStr;
 
 use pgrx::prelude::*;
 
+/// How long a moment is looked for in which all tables are free.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
 const EXCLUSIVE: pg_sys::LOCKMODE = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
 
 /// Whether the command drops our extension, and the role that gives it may do that.
@@ -36,10 +39,11 @@ pub fn is_installed() -> bool {
     extension() != pg_sys::InvalidOid
 }
 
-/// Takes every lock that the command needs, before it takes the first of its own. A writer holds its table and then wants the
-/// log; the command would take the log and then want the table. All are taken or none, so that it waits for one table only
-/// while it holds no other.
+/// Takes every lock that the command needs, before it takes the first of its own. A writer holds its table and then
+/// wants the log; the command would take the log and then want the table. All are taken or none, so that it waits for
+/// one table only while it holds no other. Beside writers that never pause there may be no moment to take all in.
 pub fn lock_all() {
+    let begun = std::time::Instant::now();
     // SAFETY: locks of this transaction. The engine has the extension's before any other, and so has the command.
     unsafe { pg_sys::LockDatabaseObject(pg_sys::ExtensionRelationId, extension(), 0, EXCLUSIVE) };
     let mut first: Option<pg_sys::Oid> = None;
@@ -58,14 +62,20 @@ pub fn lock_all() {
             }
             !got
         });
-        if blocked.is_none() {
-            return;
-        }
+        let Some(blocked) = blocked else { return };
         for relation in held {
             // SAFETY: locks that were taken above.
             unsafe { pg_sys::UnlockRelationOid(relation, EXCLUSIVE) };
         }
-        first = blocked;
+        if begun.elapsed() > PATIENCE {
+            ereport!(
+                ERROR,
+                PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
+                "could not lock the watched tables all at once",
+                "Transactions write to them without a pause. Try again when they have ended; nothing was dropped."
+            );
+        }
+        first = Some(blocked);
     }
 }
 
