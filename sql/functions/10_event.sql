@@ -76,7 +76,7 @@ comment on function frontdesk.watch_check(regclass, name[], text) is 'internal: 
 create or replace function frontdesk.watch_source(source regclass) returns void
 stable language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.watch_source(regclass) is 'internal: raises unless the caller may watch this relation';
-create or replace function frontdesk_internal.watch_source(source regclass) returns void
+create or replace function frontdesk_internal.watch_source_inner(source regclass) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   c pg_class;
@@ -118,7 +118,7 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk_internal.watch_source(regclass) is 'internal: raises unless the caller of the running verb may watch this relation';
+comment on function frontdesk_internal.watch_source_inner(regclass) is 'internal: raises unless the caller of the running verb may watch this relation';
 
 create or replace function frontdesk.watch(
   source regclass, entity text = null, operations text[] = '{insert,update,delete}', state_column name = null,
@@ -138,7 +138,7 @@ declare
   unknown text;
   config jsonb;
 begin
-  perform frontdesk_internal.watch_source(source);
+  perform frontdesk_internal.watch_source_inner(source);
   entity := coalesce(entity, (select frontdesk_internal.event_word(lower(relname)) from pg_class where oid = source));
   perform frontdesk.check_own_type(entity, 'entity');
   if coalesce(cardinality(operations), 0) = 0 then

@@ -193,7 +193,7 @@ declare
   r frontdesk.timer_rule;
   trouble text;
 begin
-  perform frontdesk_internal.watch_source(source);
+  perform frontdesk_internal.watch_source_inner(source);
   perform frontdesk.watch_check(source, array[at_column], 'at_column');
   perform frontdesk.watch_check(source, array[tenant_column], 'tenant_column') where tenant_column is not null;
   if (select a.atttypid <> 'uuid'::regtype from pg_attribute a where a.attrelid = source and a.attname = tenant_column) then

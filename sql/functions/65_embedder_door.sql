@@ -28,7 +28,7 @@ create or replace function frontdesk.embed_declare(source regclass, content_colu
 language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.embed_declare is
   'internal: the declaration, triggers and job of embed_table(); with the right to call that';
-create or replace function frontdesk_internal.embed_declare(source regclass, content_column name, embedding_column name, embedder bigint, condition text) returns bigint
+create or replace function frontdesk_internal.embed_declare_inner(source regclass, content_column name, embedding_column name, embedder bigint, condition text) returns bigint
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 declare
@@ -66,12 +66,12 @@ begin
   return s.id;
 end
 $$;
-comment on function frontdesk_internal.embed_declare(regclass, name, name, bigint, text) is 'internal: embed_declare()';
+comment on function frontdesk_internal.embed_declare_inner(regclass, name, name, bigint, text) is 'internal: embed_declare()';
 
 create or replace function frontdesk.embed_remove(source_id bigint) returns void
 language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.embed_remove(bigint) is 'internal: a declaration of yours goes, with its job';
-create or replace function frontdesk_internal.embed_remove(source_id bigint) returns void
+create or replace function frontdesk_internal.embed_remove_inner(source_id bigint) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   s frontdesk.embed_source := frontdesk_internal.embed_known(source_id);
@@ -82,44 +82,44 @@ begin
     where t.id = s.job_id;
 end
 $$;
-comment on function frontdesk_internal.embed_remove(bigint) is 'internal: embed_remove()';
+comment on function frontdesk_internal.embed_remove_inner(bigint) is 'internal: embed_remove()';
 
 create or replace function frontdesk.embed_start(source_id bigint, forget boolean) returns void
 language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.embed_start is
   'internal: the job of a declaration of yours runs when this transaction commits; forget: it computes all vectors '
   'again';
-create or replace function frontdesk_internal.embed_start(source_id bigint, forget boolean) returns void
+create or replace function frontdesk_internal.embed_start_inner(source_id bigint, forget boolean) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   s frontdesk.embed_source := frontdesk_internal.embed_known(source_id);
 begin
-  update frontdesk.embed_source o set forget = true where o.id = s.id and embed_start.forget and not o.forget;
+  update frontdesk.embed_source o set forget = true where o.id = s.id and embed_start_inner.forget and not o.forget;
   perform frontdesk.embed_run(s.id);
 end
 $$;
-comment on function frontdesk_internal.embed_start(bigint, boolean) is 'internal: embed_start()';
+comment on function frontdesk_internal.embed_start_inner(bigint, boolean) is 'internal: embed_start()';
 
 create or replace function frontdesk.embed_refuse(source_id bigint, hashes bigint[], reason text) returns void
 language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.embed_refuse(bigint, bigint[], text) is 'job: these contents are not tried again';
-create or replace function frontdesk_internal.embed_refuse(source_id bigint, hashes bigint[], reason text) returns void
+create or replace function frontdesk_internal.embed_refuse_inner(source_id bigint, hashes bigint[], reason text) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   s frontdesk.embed_source := frontdesk_internal.embed_known(source_id);
 begin
   insert into frontdesk.embed_failure as f (source_id, content_hash, reason)
-  select distinct s.id, h, left(coalesce(embed_refuse.reason, ''), 2000) from unnest(hashes) h where h is not null
+  select distinct s.id, h, left(coalesce(embed_refuse_inner.reason, ''), 2000) from unnest(hashes) h where h is not null
   on conflict on constraint embed_failure_pkey do update set reason = excluded.reason, failed_at = clock_timestamp();
 end
 $$;
-comment on function frontdesk_internal.embed_refuse(bigint, bigint[], text) is 'internal: embed_refuse()';
+comment on function frontdesk_internal.embed_refuse_inner(bigint, bigint[], text) is 'internal: embed_refuse()';
 
 create or replace function frontdesk.embed_forget(source_id bigint, hashes bigint[]) returns bigint
 language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.embed_forget is
   'internal: these contents, or all, may be tried again; how many those are';
-create or replace function frontdesk_internal.embed_forget(source_id bigint, hashes bigint[]) returns bigint
+create or replace function frontdesk_internal.embed_forget_inner(source_id bigint, hashes bigint[]) returns bigint
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   s frontdesk.embed_source := frontdesk_internal.embed_known(source_id);
@@ -131,17 +131,17 @@ begin
   return result;
 end
 $$;
-comment on function frontdesk_internal.embed_forget(bigint, bigint[]) is 'internal: embed_forget()';
+comment on function frontdesk_internal.embed_forget_inner(bigint, bigint[]) is 'internal: embed_forget()';
 
 create or replace function frontdesk.embed_note(source_id bigint, pending bigint, failed bigint) returns void
 language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.embed_note(bigint, bigint, bigint) is 'job: how many rows wait, or were refused';
-create or replace function frontdesk_internal.embed_note(source_id bigint, pending bigint, failed bigint) returns void
+create or replace function frontdesk_internal.embed_note_inner(source_id bigint, pending bigint, failed bigint) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   s frontdesk.embed_source := frontdesk_internal.embed_known(source_id);
 begin
-  update frontdesk.embed_source o set pending = embed_note.pending, failed = embed_note.failed, counted_at = clock_timestamp() where o.id = s.id;
+  update frontdesk.embed_source o set pending = embed_note_inner.pending, failed = embed_note_inner.failed, counted_at = clock_timestamp() where o.id = s.id;
 end
 $$;
-comment on function frontdesk_internal.embed_note(bigint, bigint, bigint) is 'internal: embed_note()';
+comment on function frontdesk_internal.embed_note_inner(bigint, bigint, bigint) is 'internal: embed_note()';
