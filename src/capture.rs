@@ -31,7 +31,7 @@ pub extern "C" fn pg_finfo_frontdesk_capture() -> *const pg_sys::Pg_finfo_record
     &V1
 }
 
-/// `frontdesk.capture()`: an AFTER trigger, for each row or for each TRUNCATE, whose argument is the watch as JSON.
+/// `frontdesk_internal.capture()`: an AFTER trigger, for each row or for each TRUNCATE, whose argument is the watch as JSON.
 ///
 /// # Safety
 /// Called by PostgreSQL's function manager.
@@ -43,7 +43,7 @@ pub unsafe extern "C-unwind" fn frontdesk_capture(fcinfo: pg_sys::FunctionCallIn
         if !pgrx::trigger_support::called_as_trigger(fcinfo) {
             raise(
                 PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                "frontdesk.capture() is a trigger function",
+                "frontdesk_internal.capture() is a trigger function",
                 None,
                 Some("Call frontdesk.watch('your_table'); it makes the trigger.".into()),
             );
@@ -72,7 +72,7 @@ unsafe fn row_before<'a>(fcinfo: pg_sys::FunctionCallInfo, name: &str, hint: &st
         {
             raise(
                 PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                format!("frontdesk.{name}() is a function of BEFORE INSERT OR UPDATE triggers, for each row"),
+                format!("frontdesk_internal.{name}() is a function of BEFORE INSERT OR UPDATE triggers, for each row"),
                 None,
                 Some(hint.into()),
             );
@@ -99,7 +99,7 @@ unsafe fn capture(trigger: &pg_sys::TriggerData) {
     if !is_after(event) {
         raise(
             PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-            "frontdesk.capture() is a function of AFTER triggers, for each row or for TRUNCATE",
+            "frontdesk_internal.capture() is a function of AFTER triggers, for each row or for TRUNCATE",
             None,
             Some("Call frontdesk.watch(); it makes the trigger.".into()),
         );
@@ -142,7 +142,7 @@ pub extern "C" fn pg_finfo_frontdesk_record_event() -> *const pg_sys::Pg_finfo_r
     &V1
 }
 
-/// `frontdesk.record_event(type text, op "char", record jsonb, key text, tenant uuid, target bigint)`: an event that is no
+/// `frontdesk_internal.record_event(type text, op "char", record jsonb, key text, tenant uuid, target bigint)`: an event that is no
 /// row change. The record is kept as it is, not parsed and printed anew.
 ///
 /// # Safety

@@ -35,7 +35,7 @@ begin
 end
 $$;
 comment on function crm.search_filter(text, jsonb, uuid) is
-  'internal: the conditions on a document or passage, as frontdesk.row_predicate() reads them; null: all. Plain '
+  'internal: the conditions on a document or passage, as frontdesk.find_nearest() takes them; null: all. Plain '
   'objects and arrays in the filter are what must be contained, as @> reads them';
 
 create or replace function crm.check_search(embedding @schema:vector@.vector, count int, threshold float8) returns void

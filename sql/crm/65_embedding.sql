@@ -4,14 +4,12 @@ create or replace function crm.use_embedder(embedder text = null, account uuid =
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   owner uuid := crm.use_account(account);
-  this bigint := frontdesk.embedder_id(use_embedder.embedder);
-  model text := frontdesk.embedder_model(this);
-  dimensions int := frontdesk.embedder_dimensions(this);
+  this record := frontdesk.find_embedder(use_embedder.embedder);
 begin
-  perform crm.configure_knowledge(model => model, dimensions => dimensions, account => owner);
+  perform crm.configure_knowledge(model => this.model, dimensions => this.dimensions, account => owner);
   -- One declaration an embedder: whose passages it makes vectors for is in the settings.
-  return frontdesk.embed_table('crm.document_chunks', 'content', 'embedding', frontdesk.embedder_name(this), format(
-    'account_id in (select s.account_id from crm.knowledge_settings s where s.model = %L and s.dimensions = %s)', model, dimensions));
+  return frontdesk.embed_table('crm.document_chunks', 'content', 'embedding', this.name, format(
+    'account_id in (select s.account_id from crm.knowledge_settings s where s.model = %L and s.dimensions = %s)', this.model, this.dimensions));
 end
 $$;
 comment on function crm.use_embedder(text, uuid) is

@@ -12,7 +12,8 @@ begin
   perform set_config('crm.loading_sample', 'on', true);
   quiet := array(
     select format('alter table %s %%s trigger %I', t.tgrelid::regclass, t.tgname) from pg_trigger t join pg_class c on c.oid = t.tgrelid
-    where c.relnamespace = 'crm'::regnamespace and t.tgfoid = 'frontdesk.capture'::regproc and t.tgenabled = 'O' and t.tgparentid = 0);
+    where c.relnamespace = 'crm'::regnamespace and c.oid in (select w.source from frontdesk.watch w) and t.tgname ~ 'frontdesk_capture'
+      and t.tgenabled = 'O' and t.tgparentid = 0);
   foreach command in array quiet loop
     execute format(command, 'disable');
   end loop;

@@ -42,14 +42,14 @@ $$;
 comment on function frontdesk_internal.check_own_table(regclass) is
   'internal: an error unless this is a table that the caller of the running verb owns, or has the rights of the owner of';
 
-create or replace function frontdesk.engine_slot()
+create or replace function frontdesk_internal.engine_slot()
 returns table (
   pid int, launcher_pid int, started_at timestamptz, in_flight bigint, queued bigint,
   delivered bigint, failed bigint, max_connections bigint, idle boolean,
   turned_at timestamptz, failing boolean, error text, failed_at timestamptz, held bigint, memory bigint,
   longest_queue bigint, longest_queue_of bigint, has_news boolean)
 language c as 'MODULE_PATHNAME', 'engine_slot_wrapper';
-comment on function frontdesk.engine_slot() is
+comment on function frontdesk_internal.engine_slot() is
   'what the engine of this database says of itself in shared memory: its process, deliveries in flight and queued in memory, counts since its start, when a turn of it last ended, its last error, bytes held and allowed';
 
 create or replace function frontdesk.library_version() returns text
@@ -62,32 +62,32 @@ language c as 'MODULE_PATHNAME', 'wake_engine_wrapper';
 comment on function frontdesk.wake(boolean) is
   'wake the engine when this transaction commits (starting it if it is not there); reboot: it reads its identity and cursors again';
 
-create or replace function frontdesk.config_changed() returns trigger
+create or replace function frontdesk_internal.config_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  update frontdesk.installation set config_version = config_version + 1;
+  update frontdesk_internal.installation set config_version = config_version + 1;
   perform frontdesk.wake();
   return null;
 end
 $$;
-comment on function frontdesk.config_changed() is 'trigger: the engine loads its configuration again before it routes what is committed after this';
+comment on function frontdesk_internal.config_changed() is 'trigger: the engine loads its configuration again before it routes what is committed after this';
 
-create or replace function frontdesk.set_state(new_state text, reason text) returns void
+create or replace function frontdesk_internal.set_state(new_state text, reason text) returns void
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  update frontdesk.installation
+  update frontdesk_internal.installation
   set state = new_state, state_reason = reason, state_changed_at = clock_timestamp(),
       config_version = config_version + 1;
   perform frontdesk.wake();
 end
 $$;
-comment on function frontdesk.set_state(text, text) is 'internal: what the engine is meant to be doing';
+comment on function frontdesk_internal.set_state(text, text) is 'internal: what the engine is meant to be doing';
 
 create or replace function frontdesk.is_clone() returns boolean
 stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
   -- With a second row the data of a dump came in: whose they are is not known before adopt(), so nothing is sent.
   select count(*) <> 1 or bool_or(i.system_identifier <> s.system_identifier or i.database_oid <> d.oid)
-  from frontdesk.installation i, pg_control_system() s, pg_database d
+  from frontdesk_internal.installation i, pg_control_system() s, pg_database d
   where d.datname = current_database()
 $$;
 comment on function frontdesk.is_clone() is
@@ -96,16 +96,16 @@ comment on function frontdesk.is_clone() is
 create or replace function frontdesk.start() returns text
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
-  i frontdesk.installation;
+  i frontdesk_internal.installation;
 begin
   if pg_is_in_recovery() then
     raise exception using errcode = 'read_only_sql_transaction',
       message = 'the engine works on a primary only',
       hint = 'After a promotion it starts by itself.';
   end if;
-  select * into i from frontdesk.installation n order by n.installed_at limit 1;
+  select * into i from frontdesk_internal.installation n order by n.installed_at limit 1;
   if i.state = 'stopped' then
-    perform frontdesk.set_state('running', null);
+    perform frontdesk_internal.set_state('running', null);
   end if;
   perform frontdesk.wake(reboot => true);
   return case
@@ -121,7 +121,7 @@ comment on function frontdesk.start() is
 create or replace function frontdesk.stop() returns text
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  perform frontdesk.set_state('stopped', 'stop() by ' || session_user);
+  perform frontdesk_internal.set_state('stopped', 'stop() by ' || session_user);
   return 'leaves the database at commit; what is outstanding waits for frontdesk.start()';
 end
 $$;
@@ -131,7 +131,7 @@ comment on function frontdesk.stop() is
 create or replace function frontdesk.pause(reason text = null) returns void
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  perform frontdesk.set_state('paused', coalesce(reason, 'pause() by ' || session_user));
+  perform frontdesk_internal.set_state('paused', coalesce(reason, 'pause() by ' || session_user));
 end
 $$;
 comment on function frontdesk.pause(text) is 'send nothing more until resume(); what is in flight is finished, events are kept';
@@ -144,7 +144,7 @@ begin
       message = 'this database is a copy of another installation and stays silent',
       hint = 'If it takes over from the original: select frontdesk.adopt();';
   end if;
-  perform frontdesk.set_state('running', null);
+  perform frontdesk_internal.set_state('running', null);
 end
 $$;
 comment on function frontdesk.resume() is 'go on after pause()';
@@ -157,13 +157,13 @@ declare
   continues boolean;
 begin
   -- Of two rows the older came with a dump; the other was made by CREATE EXTENSION before its data were loaded.
-  select i.id into result from frontdesk.installation i order by i.installed_at, i.id limit 1;
+  select i.id into result from frontdesk_internal.installation i order by i.installed_at, i.id limit 1;
   -- pg_upgrade, and a database made from a template, bring the log along, and its transaction ids mean what they meant.
-  continues := not new_identity and exists (select from frontdesk.log_owner l where l.installation = result);
-  update frontdesk.installation i set config_version = n.version + 1
-  from (select max(m.config_version) as version from frontdesk.installation m) n where i.id = result;
-  delete from frontdesk.installation i where i.id <> result;
-  update frontdesk.installation i
+  continues := not new_identity and exists (select from frontdesk_internal.log_owner l where l.installation = result);
+  update frontdesk_internal.installation i set config_version = n.version + 1
+  from (select max(m.config_version) as version from frontdesk_internal.installation m) n where i.id = result;
+  delete from frontdesk_internal.installation i where i.id <> result;
+  update frontdesk_internal.installation i
   set system_identifier = s.system_identifier,
       database_oid = d.oid,
       id = case when was_clone and new_identity then gen_random_uuid() else i.id end,
@@ -172,24 +172,24 @@ begin
   where d.datname = current_database()
   returning i.id into result;
   if was_clone and continues then
-    update frontdesk.timer_rule r set filled_in = frontdesk.timer_home() where r.filled_in is not null;
-    perform frontdesk.timer_set(clock_timestamp()), frontdesk.jobs_changed();
+    update frontdesk_internal.timer_rule r set filled_in = frontdesk_internal.timer_home() where r.filled_in is not null;
+    perform frontdesk_internal.timer_set(clock_timestamp()), frontdesk_internal.jobs_changed();
   elsif was_clone then
     -- Transaction ids of another cluster mean nothing here: what was committed until now is the past.
-    update frontdesk.endpoint set created_snapshot = pg_current_snapshot();
-    delete from frontdesk.cursor;
-    insert into frontdesk.cursor (endpoint_id, last_snapshot, xid, event_id, since)
+    update frontdesk_internal.endpoint set created_snapshot = pg_current_snapshot();
+    delete from frontdesk_internal.cursor;
+    insert into frontdesk_internal.cursor (endpoint_id, last_snapshot, xid, event_id, since)
     values (0, pg_current_snapshot(), '0', 0, '-infinity');
-    delete from frontdesk.log_owner;
-    insert into frontdesk.log_owner (installation) values (result);
+    delete from frontdesk_internal.log_owner;
+    insert into frontdesk_internal.log_owner (installation) values (result);
     -- And what was due until now is the original's.
-    update frontdesk.timer_rule set filled_in = null;
-    perform frontdesk.timer_set(clock_timestamp()), frontdesk.jobs_changed();
+    update frontdesk_internal.timer_rule set filled_in = null;
+    perform frontdesk_internal.timer_set(clock_timestamp()), frontdesk_internal.jobs_changed();
   end if;
-  update frontdesk.endpoint e set home = result,
+  update frontdesk_internal.endpoint e set home = result,
     created_snapshot = case when was_clone and continues then e.created_snapshot else pg_current_snapshot() end
   where e.home is distinct from result;
-  update frontdesk.job j set home = result, planned_from = case when was_clone and continues then j.planned_from else frontdesk.now() end
+  update frontdesk_internal.job j set home = result, planned_from = case when was_clone and continues then j.planned_from else frontdesk.now() end
   where j.home is distinct from result or was_clone;
   perform frontdesk.wake(reboot => true);
   return result;
@@ -202,7 +202,7 @@ create or replace function frontdesk.lag(out events bigint, out oldest timestamp
 stable language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
   select count(*), min(e.created_at) into events, oldest
-  from frontdesk.cursor c
+  from frontdesk_internal.cursor c
   cross join lateral (
     select e.created_at
     from frontdesk.event e
@@ -216,7 +216,7 @@ end
 $$;
 comment on function frontdesk.lag() is 'committed events that the engine has not processed yet (counted to 100,000), and the oldest of them';
 
-create or replace function frontdesk.engine_blockers(engine int) returns text
+create or replace function frontdesk_internal.engine_blockers(engine int) returns text
 stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
   select string_agg(format('process %s (%s), which holds %s', b.pid, coalesce(a.usename, 'a prepared transaction'), b.what), '; ' order by b.pid)
   from (
@@ -233,7 +233,7 @@ stable language sql security definer set search_path = pg_catalog, frontdesk, pg
     group by x.pid) b
   left join pg_stat_activity a on a.pid = b.pid
 $$;
-comment on function frontdesk.engine_blockers(int) is 'internal: who holds a lock that the engine may need';
+comment on function frontdesk_internal.engine_blockers(int) is 'internal: who holds a lock that the engine may need';
 
 create or replace function frontdesk.status(
   out state text, out reason text, out pid int, out since timestamptz,
@@ -244,13 +244,13 @@ create or replace function frontdesk.status(
   out memory_used bigint, out memory_limit bigint, out longest_queue text)
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
-  i frontdesk.installation;
+  i frontdesk_internal.installation;
   slot record;
   has_slot boolean;
   behind record;
 begin
-  select * into i from frontdesk.installation n order by n.installed_at limit 1;
-  select * into slot from frontdesk.engine_slot();
+  select * into i from frontdesk_internal.installation n order by n.installed_at limit 1;
+  select * into slot from frontdesk_internal.engine_slot();
   has_slot := found;
   -- The engine writes its place in the log down once a second: while it has nothing to do, it is not behind it.
   select l.events, l.oldest into behind from frontdesk.lag() l where i.state <> 'running' or not coalesce(slot.idle, false);
@@ -261,23 +261,23 @@ begin
   last_error_at := slot.failed_at;
   memory_used := slot.held;
   memory_limit := slot.memory;
-  waits_for := case when slot.failing or cardinality(pg_blocking_pids(slot.pid)) > 0 then frontdesk.engine_blockers(slot.pid) end;
+  waits_for := case when slot.failing or cardinality(pg_blocking_pids(slot.pid)) > 0 then frontdesk_internal.engine_blockers(slot.pid) end;
   if waits_for is null and slot.held >= slot.memory / 2 then
     waits_for := 'what is in memory to be received: frontdesk.engine_memory allows no more';
   end if;
   longest_queue := (select format('%s: %s', coalesce(n.name, 'direct requests'), slot.longest_queue)
-    from (values (slot.longest_queue_of)) q (id) left join frontdesk.endpoint n on n.id = q.id where q.id is not null);
+    from (values (slot.longest_queue_of)) q (id) left join frontdesk_internal.endpoint n on n.id = q.id where q.id is not null);
   in_flight := slot.in_flight;
   queued := slot.queued;
   lag_events := coalesce(behind.events, 0);
   lag_seconds := coalesce(round(extract(epoch from frontdesk.now() - behind.oldest), 3), 0);
-  select count(*) into endpoints_behind from frontdesk.endpoint e where frontdesk.is_behind(e.id);
+  select count(*) into endpoints_behind from frontdesk_internal.endpoint e where frontdesk_internal.is_behind(e.id);
   select count(*) filter (where due_at < 'infinity'), count(*) filter (where due_at = 'infinity'), min(event_at)
-  into retrying, waiting, oldest_pending from frontdesk.retry;
+  into retrying, waiting, oldest_pending from frontdesk_internal.retry;
   oldest_pending := least(oldest_pending, behind.oldest);
-  select count(*) into dead from frontdesk.dead_letter;
+  select count(*) into dead from frontdesk_internal.dead_letter;
   select count(*) into watches from frontdesk.watch;
-  select count(*) into endpoints from frontdesk.endpoint;
+  select count(*) into endpoints from frontdesk_internal.endpoint;
   -- Of all tables, by the catalog alone: this function asks nothing of a schema that others may write in.
   select string_agg(x.indexrelid::regclass || case
       when p.index_relid is not null then format(' is being built (%s, %s %%)', p.phase, coalesce(round(100.0 * p.tuples_done / nullif(p.tuples_total, 0)), 0))

@@ -39,9 +39,9 @@ comment on function frontdesk.clean_line is
   'one line of text: line breaks and control characters are spaces, runs of them one space, none at the ends; null '
   'for nothing. Longer than that many characters (0: any) is an error of SQLSTATE 22001 that names the field';
 
-create or replace function frontdesk.normalize_row() returns trigger
+create or replace function frontdesk_internal.normalize_row() returns trigger
 language c as 'MODULE_PATHNAME', 'frontdesk_normalize_row';
-comment on function frontdesk.normalize_row is
+comment on function frontdesk_internal.normalize_row is
   'for a trigger before insert or update, for each row, that keeps columns in one spelling; its arguments are pairs '
   'of a column of type text and a kind: email, phone (with +), phone MX (the country of numbers without +), '
   'international (numbers with +; others stay as they are), handle, line, line 200 (characters at the most). What '
@@ -72,7 +72,7 @@ begin
     raise exception using errcode = 'undefined_column',
       message = format('column "%s" of %s does not exist', missing, source);
   end if;
-  execute format('create or replace trigger _normalize before insert or update of %s on %s for each row execute function frontdesk.normalize_row(%s)',
+  execute format('create or replace trigger _normalize before insert or update of %s on %s for each row execute function frontdesk_internal.normalize_row(%s)',
     columns, source, (select string_agg(quote_literal(r.rule), ', ' order by r.n) from unnest(rules) with ordinality r (rule, n)));
 end
 $$;

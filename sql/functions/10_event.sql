@@ -1,14 +1,14 @@
 -- Room 10, event: what is captured, and how.
 
-create or replace function frontdesk.capture() returns trigger
+create or replace function frontdesk_internal.capture() returns trigger
 language c as 'MODULE_PATHNAME', 'frontdesk_capture';
-comment on function frontdesk.capture() is
+comment on function frontdesk_internal.capture() is
   'trigger: records the row change as an event in the same transaction. Made by watch(); its one argument is the watch as JSON';
 
-create or replace function frontdesk.record_event(
+create or replace function frontdesk_internal.record_event(
   type text, op "char", record jsonb = null, key text = null, tenant uuid = null, target bigint = null) returns bigint
 language c as 'MODULE_PATHNAME', 'frontdesk_record_event';
-comment on function frontdesk.record_event(text, "char", jsonb, text, uuid, bigint) is
+comment on function frontdesk_internal.record_event(text, "char", jsonb, text, uuid, bigint) is
   'internal: append an event to the log and wake the engine at commit; returns the event id';
 
 create or replace function frontdesk.check_event_type(type text) returns text
@@ -36,13 +36,13 @@ comment on function frontdesk.check_filter(jsonb) is 'the filter itself, or an e
 create or replace function frontdesk.emit(type text, data jsonb = '{}', key text = null, tenant uuid = null) returns bigint
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  return frontdesk.record_event(frontdesk.check_own_type(type), 'E', coalesce(data, '{}'), key, tenant);
+  return frontdesk_internal.record_event(frontdesk.check_own_type(type), 'E', coalesce(data, '{}'), key, tenant);
 end
 $$;
 comment on function frontdesk.emit(text, jsonb, text, uuid) is
   'record an event of your own, delivered like any other when this transaction commits; returns its id. type: parts of letters, digits, _ and - with dots between';
 
-create or replace function frontdesk.watch_key(source regclass) returns name[]
+create or replace function frontdesk_internal.watch_key(source regclass) returns name[]
 stable language sql set search_path = pg_catalog, pg_temp as $$
   select array_agg(a.attname order by k.ordinality)
   from pg_index i
@@ -50,9 +50,9 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
   join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
   where i.indrelid = source and i.indisprimary
 $$;
-comment on function frontdesk.watch_key(regclass) is 'internal: the columns of the primary key, null without one';
+comment on function frontdesk_internal.watch_key(regclass) is 'internal: the columns of the primary key, null without one';
 
-create or replace function frontdesk.watch_check(source regclass, columns name[], what text) returns void
+create or replace function frontdesk_internal.watch_check(source regclass, columns name[], what text) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   missing name;
@@ -71,11 +71,11 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk.watch_check(regclass, name[], text) is 'internal: raises where a column named in a watch does not exist';
+comment on function frontdesk_internal.watch_check(regclass, name[], text) is 'internal: raises where a column named in a watch does not exist';
 
-create or replace function frontdesk.watch_source(source regclass) returns void
+create or replace function frontdesk_internal.watch_source(source regclass) returns void
 stable language c as 'MODULE_PATHNAME', 'verb';
-comment on function frontdesk.watch_source(regclass) is 'internal: raises unless the caller may watch this relation';
+comment on function frontdesk_internal.watch_source(regclass) is 'internal: raises unless the caller may watch this relation';
 create or replace function frontdesk_internal.watch_source_inner(source regclass) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -109,7 +109,7 @@ begin
     raise exception using errcode = 'insufficient_privilege', message = format('must be owner of table %s', source);
   end if;
   select a into root from pg_partition_ancestors(source) a
-  where a <> source and exists (select from pg_trigger t where t.tgrelid = a and t.tgfoid = 'frontdesk.capture'::regproc)
+  where a <> source and exists (select from pg_trigger t where t.tgrelid = a and t.tgfoid = 'frontdesk_internal.capture'::regproc)
   limit 1;
   if found then
     raise exception using errcode = 'object_in_use',
@@ -151,11 +151,11 @@ begin
       message = format('unknown operation "%s"', unknown),
       hint = 'The operations are insert, update, delete and truncate, in lower case.';
   end if;
-  perform frontdesk.watch_check(source, array[state_column], 'state_column') where state_column is not null;
-  perform frontdesk.watch_check(source, array[tenant_column], 'tenant_column') where tenant_column is not null;
-  perform frontdesk.watch_check(source, columns, 'columns');
-  perform frontdesk.watch_check(source, redact, 'redact');
-  perform frontdesk.watch_check(source, key_columns, 'key_columns');
+  perform frontdesk_internal.watch_check(source, array[state_column], 'state_column') where state_column is not null;
+  perform frontdesk_internal.watch_check(source, array[tenant_column], 'tenant_column') where tenant_column is not null;
+  perform frontdesk_internal.watch_check(source, columns, 'columns');
+  perform frontdesk_internal.watch_check(source, redact, 'redact');
+  perform frontdesk_internal.watch_check(source, key_columns, 'key_columns');
   if tenant_column is not null and (
     select atttypid <> 'uuid'::regtype from pg_attribute where attrelid = source and attname = tenant_column) then
     raise exception using errcode = 'datatype_mismatch',
@@ -224,13 +224,13 @@ begin
     select coalesce(jsonb_object_agg(attname, attnum), '{}') from pg_attribute
     where attrelid = source and attname = any (named) and attnum > 0 and not attisdropped));
   if row_events is not null then
-    execute format('create or replace trigger %I after %s on %s for each row execute function frontdesk.capture(%L)',
+    execute format('create or replace trigger %I after %s on %s for each row execute function frontdesk_internal.capture(%L)',
       names[1], row_events, source, config);
   else
     perform frontdesk_internal.watch_remove(source, names[1:1]);
   end if;
   if operations && '{delete,truncate}' then
-    execute format('create or replace trigger %I after truncate on %s for each statement execute function frontdesk.capture(%L)',
+    execute format('create or replace trigger %I after truncate on %s for each statement execute function frontdesk_internal.capture(%L)',
       names[2], source, config);
   else
     perform frontdesk_internal.watch_remove(source, names[2:2]);
@@ -245,7 +245,7 @@ language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   present name[] := array(
     select tgname from pg_trigger
-    where tgrelid = source and tgname = any (triggers) and tgfoid = 'frontdesk.capture'::regproc and not tgisinternal and tgparentid = 0);
+    where tgrelid = source and tgname = any (triggers) and tgfoid = 'frontdesk_internal.capture'::regproc and not tgisinternal and tgparentid = 0);
   each_trigger name;
 begin
   foreach each_trigger in array present loop
@@ -264,10 +264,10 @@ begin
   for r in
     select distinct c.relowner::regrole as owner
     from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc w on w.pronamespace = 'frontdesk'::regnamespace and w.proname = 'watch'
-    where t.tgfoid = 'frontdesk.capture'::regproc and t.tgparentid = 0 and c.relkind = 'p'
+    where t.tgfoid = 'frontdesk_internal.capture'::regproc and t.tgparentid = 0 and c.relkind = 'p'
       and has_function_privilege(c.relowner, w.oid, 'execute') and not has_function_privilege(c.relowner, t.tgfoid, 'execute')
   loop
-    execute format('grant execute on function frontdesk.capture() to %s', r.owner);
+    execute format('grant execute on function frontdesk_internal.capture() to %s', r.owner);
   end loop;
 end
 $$;

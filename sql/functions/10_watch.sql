@@ -1,6 +1,6 @@
 -- Room 10, event: what is watched, and how a watch follows its table.
 
-create or replace function frontdesk.watch_config(arguments bytea) returns jsonb
+create or replace function frontdesk_internal.watch_config(arguments bytea) returns jsonb
 stable language sql set search_path = pg_catalog, pg_temp as $$
   -- A superuser can make a trigger with any argument; one that is no watch must not break what reads them all.
   select case when pg_input_is_valid(a, 'jsonb') then (
@@ -11,7 +11,7 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
       and not exists (select from jsonb_each(c->'attnums') n where n.value::text !~ '^[1-9][0-9]{0,3}$')) end
   from convert_from(substring(arguments from 1 for greatest(position(E'\\x00'::bytea in arguments) - 1, 0)), getdatabaseencoding()) a
 $$;
-comment on function frontdesk.watch_config(bytea) is 'internal: the configuration in a capture trigger''s argument; null when it is not one';
+comment on function frontdesk_internal.watch_config(bytea) is 'internal: the configuration in a capture trigger''s argument; null when it is not one';
 
 create or replace view frontdesk.watch with (security_barrier) as
 select
@@ -22,7 +22,7 @@ select
   case when c ? 'columns' then array(select jsonb_array_elements_text(c->'columns')) end as columns,
   c->'condition' as condition,
   case when c ? 'redact' then array(select jsonb_array_elements_text(c->'redact')) end as redact,
-  case when c ? 'key' then array(select jsonb_array_elements_text(c->'key')) else frontdesk.watch_key(t.tgrelid)::text[] end as key_columns,
+  case when c ? 'key' then array(select jsonb_array_elements_text(c->'key')) else frontdesk_internal.watch_key(t.tgrelid)::text[] end as key_columns,
   c->>'tenant' as tenant_column,
   case
     when c is null then 'the trigger was not made by frontdesk.watch(); call it'
@@ -35,9 +35,9 @@ select
   end as problem
 from (
   select distinct on (tgrelid) * from pg_catalog.pg_trigger
-  where tgfoid = 'frontdesk.capture'::regproc and not tgisinternal and tgparentid = 0
+  where tgfoid = 'frontdesk_internal.capture'::regproc and not tgisinternal and tgparentid = 0
   order by tgrelid, tgname) t
-cross join lateral frontdesk.watch_config(t.tgargs) c
+cross join lateral frontdesk_internal.watch_config(t.tgargs) c
 cross join lateral (
   select string_agg(n, ', ') as names, string_agg(n, ', ') filter (where c->'redact' ? n) as secret from jsonb_object_keys(c->'attnums') n
   where not exists (
@@ -52,7 +52,7 @@ left join lateral (
     and t.tgtype & 1 = 1 and e.tgfoid <> t.tgfoid) earlier on true;
 comment on view frontdesk.watch is 'the watched tables, and what is wrong with a watch (null: nothing)';
 
-create or replace function frontdesk.watch_follow() returns event_trigger
+create or replace function frontdesk_internal.watch_follow() returns event_trigger
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   w record;
@@ -71,10 +71,10 @@ begin
       union
       select i.inhrelid from touched u join pg_inherits i on i.inhparent = u.relation)
     -- One trigger per table: making it anew fires this again, which then finds nothing to do.
-    select distinct on (t.tgrelid) t.tgrelid::regclass as source, frontdesk.watch_config(t.tgargs) as config
+    select distinct on (t.tgrelid) t.tgrelid::regclass as source, frontdesk_internal.watch_config(t.tgargs) as config
     from touched u
     join pg_trigger t on t.tgrelid = u.relation
-    where t.tgfoid = 'frontdesk.capture'::regproc and not t.tgisinternal and t.tgparentid = 0
+    where t.tgfoid = 'frontdesk_internal.capture'::regproc and not t.tgisinternal and t.tgparentid = 0
     order by t.tgrelid, t.tgname
   loop
     -- A name that is still there is kept; one that is gone is looked for under its old number.
@@ -107,18 +107,18 @@ begin
   perform frontdesk_internal.watch_rights();
 end
 $$;
-comment on function frontdesk.watch_follow() is 'event trigger: a watch follows renamed columns, and learns its column numbers after a restore';
+comment on function frontdesk_internal.watch_follow() is 'event trigger: a watch follows renamed columns, and learns its column numbers after a restore';
 
-create or replace function frontdesk.watch_guard() returns event_trigger
+create or replace function frontdesk_internal.watch_guard() returns event_trigger
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   lost record;
 begin
   select t.tgrelid::regclass as source, d.address_names[3] as column_name into lost
   from pg_event_trigger_dropped_objects() d
-  join pg_trigger t on t.tgrelid = d.objid and t.tgfoid = 'frontdesk.capture'::regproc and t.tgparentid = 0
+  join pg_trigger t on t.tgrelid = d.objid and t.tgfoid = 'frontdesk_internal.capture'::regproc and t.tgparentid = 0
   where d.classid = 'pg_class'::regclass and d.objsubid > 0
-    and frontdesk.watch_config(t.tgargs)->'attnums' ? d.address_names[3]
+    and frontdesk_internal.watch_config(t.tgargs)->'attnums' ? d.address_names[3]
   limit 1;
   if found then
     raise exception using errcode = 'dependent_objects_still_exist',
@@ -127,15 +127,15 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk.watch_guard() is 'event trigger: a column that a watch names cannot be dropped unnoticed';
+comment on function frontdesk_internal.watch_guard() is 'event trigger: a column that a watch names cannot be dropped unnoticed';
 
 do $$
 begin
   if not exists (select from pg_event_trigger where evtname = 'frontdesk_watch_follow') then
     create event trigger frontdesk_watch_follow on ddl_command_end when tag in ('ALTER TABLE', 'CREATE TRIGGER')
-      execute function frontdesk.watch_follow();
+      execute function frontdesk_internal.watch_follow();
     create event trigger frontdesk_watch_guard on sql_drop when tag in ('ALTER TABLE')
-      execute function frontdesk.watch_guard();
+      execute function frontdesk_internal.watch_guard();
   end if;
 end
 $$;
@@ -149,14 +149,14 @@ declare
 begin
   for t in
     select g.tgname, g.tgrelid::regclass as source from pg_trigger g
-    where g.tgfoid = 'frontdesk.capture'::regproc and g.tgparentid = 0 and not g.tgisinternal and g.tgname = any (names[3:4])
+    where g.tgfoid = 'frontdesk_internal.capture'::regproc and g.tgparentid = 0 and not g.tgisinternal and g.tgname = any (names[3:4])
   loop
     execute format('alter trigger %I on %s rename to %I', t.tgname, t.source, names[array_position(names, t.tgname) - 2]);
   end loop;
   -- Those of a partitioned table are fired by what a move consists of.
-  perform frontdesk_internal.watch_install(w.source, frontdesk.watch_config(g.tgargs))
+  perform frontdesk_internal.watch_install(w.source, frontdesk_internal.watch_config(g.tgargs))
   from frontdesk.watch w join pg_class c on c.oid = w.source and c.relkind = 'p'
   join pg_trigger g on g.tgrelid = w.source and g.tgname = names[1]
-  where not (g.tgtype & 4 > 0 and g.tgtype & 8 > 0) and frontdesk.watch_config(g.tgargs) is not null;
+  where not (g.tgtype & 4 > 0 and g.tgtype & 8 > 0) and frontdesk_internal.watch_config(g.tgargs) is not null;
 end
 $$;

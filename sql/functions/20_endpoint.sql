@@ -43,16 +43,16 @@ create or replace function frontdesk_internal.sealed_public_key(sealed bytea) re
 stable strict language c as 'MODULE_PATHNAME', 'sealed_public_key_wrapper';
 comment on function frontdesk_internal.sealed_public_key(bytea) is 'internal: the public half of a stored ed25519 key; null for a shared secret';
 
-create or replace function frontdesk.seal(plain text) returns bytea
+create or replace function frontdesk_internal.seal(plain text) returns bytea
 volatile language c as 'MODULE_PATHNAME', 'seal_wrapper';
-comment on function frontdesk.seal(text) is
+comment on function frontdesk_internal.seal(text) is
   'internal: encrypt with the key of frontdesk.secret_key_file; without a key the text is kept as it is, after a warning';
 
-create or replace function frontdesk.reseal(sealed bytea, old_key_file text, whose text) returns bytea
+create or replace function frontdesk_internal.reseal(sealed bytea, old_key_file text, whose text) returns bytea
 volatile language c as 'MODULE_PATHNAME', 'reseal_wrapper';
-comment on function frontdesk.reseal(bytea, text, text) is 'internal: encrypt again with the present key';
+comment on function frontdesk_internal.reseal(bytea, text, text) is 'internal: encrypt again with the present key';
 
-create or replace function frontdesk_internal.check_endpoint(new frontdesk.endpoint) returns void
+create or replace function frontdesk_internal.check_endpoint(new frontdesk_internal.endpoint) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
   if coalesce(new.name, '') !~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$' then
@@ -88,9 +88,9 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk_internal.check_endpoint(frontdesk.endpoint) is 'internal: an endpoint is validated when it is declared, so that nothing about it fails later';
+comment on function frontdesk_internal.check_endpoint(frontdesk_internal.endpoint) is 'internal: an endpoint is validated when it is declared, so that nothing about it fails later';
 
-create or replace function frontdesk.endpoint_check() returns trigger
+create or replace function frontdesk_internal.endpoint_check() returns trigger
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
   perform frontdesk_internal.check_endpoint(new);
@@ -98,35 +98,35 @@ begin
   return new;
 end
 $$;
-comment on function frontdesk.endpoint_check() is 'trigger: an endpoint that is changed is validated as one that is added';
+comment on function frontdesk_internal.endpoint_check() is 'trigger: an endpoint that is changed is validated as one that is added';
 
 -- Not before insert: the rows of a dump come in whatever this server allows, as networks that are not set here yet; the engine
 -- says what is wrong with them.
 create or replace trigger endpoint_check before update of name, url, events, headers, filter, payload, signature, retry,
-    timeout_ms, max_in_flight, rate_per_second on frontdesk.endpoint
-  for each row execute function frontdesk.endpoint_check();
+    timeout_ms, max_in_flight, rate_per_second on frontdesk_internal.endpoint
+  for each row execute function frontdesk_internal.endpoint_check();
 create or replace trigger config_changed after insert or delete or update of name, url, events, headers, filter, payload, signature,
-    retry, timeout_ms, max_in_flight, rate_per_second, ordered, tenant, state on frontdesk.endpoint
-  for each statement execute function frontdesk.config_changed();
-create or replace trigger config_changed after insert or update or delete on frontdesk.endpoint_secret
-  for each statement execute function frontdesk.config_changed();
+    retry, timeout_ms, max_in_flight, rate_per_second, ordered, tenant, state on frontdesk_internal.endpoint
+  for each statement execute function frontdesk_internal.config_changed();
+create or replace trigger config_changed after insert or update or delete on frontdesk_internal.endpoint_secret
+  for each statement execute function frontdesk_internal.config_changed();
 
-create or replace function frontdesk.endpoint_id(name text) returns bigint
+create or replace function frontdesk_internal.endpoint_id(name text) returns bigint
 stable language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   result bigint;
 begin
-  select e.id into result from frontdesk.endpoint e where e.name = endpoint_id.name;
+  select e.id into result from frontdesk_internal.endpoint e where e.name = endpoint_id.name;
   if not found then
     raise exception using errcode = 'undefined_object',
       message = format('endpoint "%s" does not exist', name),
       hint = coalesce('The endpoints are ' || (select string_agg(e.name, ', ' order by e.name) from (
-        select e.name from frontdesk.endpoint e order by e.name limit 20) e) || '.', 'Make one with frontdesk.add_endpoint().');
+        select e.name from frontdesk_internal.endpoint e order by e.name limit 20) e) || '.', 'Make one with frontdesk.add_endpoint().');
   end if;
   return result;
 end
 $$;
-comment on function frontdesk.endpoint_id(text) is 'internal: the id of an endpoint, or an error that lists the endpoints';
+comment on function frontdesk_internal.endpoint_id(text) is 'internal: the id of an endpoint, or an error that lists the endpoints';
 
 create or replace function frontdesk.is_credential(header text) returns boolean
 immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
@@ -134,7 +134,7 @@ immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function frontdesk.is_credential(text) is 'true for the names of headers whose values are kept with the secrets and shown to nobody';
 
-create or replace function frontdesk.set_headers(endpoint_id bigint, headers jsonb) returns void
+create or replace function frontdesk_internal.set_headers(endpoint_id bigint, headers jsonb) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   unknown text;
@@ -142,22 +142,22 @@ begin
   -- What is shown in place of a stored value stands for it.
   select h.key into unknown from jsonb_each_text(headers) h
   where h.value = '********' and frontdesk.is_credential(h.key) and not exists (
-    select from frontdesk.endpoint_secret s where s.endpoint_id = set_headers.endpoint_id and lower(s.header) = lower(h.key));
+    select from frontdesk_internal.endpoint_secret s where s.endpoint_id = set_headers.endpoint_id and lower(s.header) = lower(h.key));
   if unknown is not null then
     raise exception using errcode = 'invalid_parameter_value', message = format('there is no stored value of header "%s"', unknown),
       detail = '******** stands for the value that is stored.', hint = 'Give the value itself.';
   end if;
-  delete from frontdesk.endpoint_secret s where s.endpoint_id = set_headers.endpoint_id and s.header is not null
+  delete from frontdesk_internal.endpoint_secret s where s.endpoint_id = set_headers.endpoint_id and s.header is not null
     and not exists (select from jsonb_each_text(headers) h where lower(h.key) = lower(s.header) and h.value = '********');
-  insert into frontdesk.endpoint_secret (endpoint_id, header, secret)
-  select set_headers.endpoint_id, h.key, frontdesk.seal(h.value)
+  insert into frontdesk_internal.endpoint_secret (endpoint_id, header, secret)
+  select set_headers.endpoint_id, h.key, frontdesk_internal.seal(h.value)
   from jsonb_each_text(headers) h where frontdesk.is_credential(h.key) and h.value <> '********';
-  update frontdesk.endpoint e set credentials = array(
-    select s.header from frontdesk.endpoint_secret s where s.endpoint_id = e.id and s.header is not null order by s.header)
+  update frontdesk_internal.endpoint e set credentials = array(
+    select s.header from frontdesk_internal.endpoint_secret s where s.endpoint_id = e.id and s.header is not null order by s.header)
   where e.id = set_headers.endpoint_id;
 end
 $$;
-comment on function frontdesk.set_headers(bigint, jsonb) is
+comment on function frontdesk_internal.set_headers(bigint, jsonb) is
   'internal: keep the credential headers of an endpoint with its secrets; the value ******** leaves the stored one as it is';
 
 create or replace function frontdesk_internal.url_origin(url text) returns text
@@ -166,12 +166,12 @@ immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function frontdesk_internal.url_origin(text) is 'internal: scheme, host and port of a URL';
 
-create or replace function frontdesk.plain_headers(headers jsonb) returns jsonb
+create or replace function frontdesk_internal.plain_headers(headers jsonb) returns jsonb
 immutable language sql set search_path = pg_catalog, pg_temp as $$
   select coalesce(jsonb_object_agg(h.key, h.value) filter (where not frontdesk.is_credential(h.key)), '{}')
   from jsonb_each(frontdesk.check_headers(headers)) h
 $$;
-comment on function frontdesk.plain_headers(jsonb) is 'internal: the headers without the credentials';
+comment on function frontdesk_internal.plain_headers(jsonb) is 'internal: the headers without the credentials';
 
 create or replace function frontdesk.add_endpoint(
   name text, url text, events text[] = '{*}', secret text = null, headers jsonb = '{}', filter jsonb = null,
@@ -182,9 +182,9 @@ language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_te
 #variable_conflict use_variable
 declare
   new_id bigint;
-  this frontdesk.endpoint;
+  this frontdesk_internal.endpoint;
 begin
-  if exists (select from frontdesk.endpoint e where e.name = add_endpoint.name) then
+  if exists (select from frontdesk_internal.endpoint e where e.name = add_endpoint.name) then
     raise exception using errcode = 'duplicate_object', message = format('endpoint "%s" already exists', name),
       hint = 'Change it with frontdesk.alter_endpoint(), or choose another name.';
   end if;
@@ -193,11 +193,11 @@ begin
   elsif signature <> 'none' then
     secret := frontdesk.new_secret();
   end if;
-  this.name := name; this.url := url; this.events := events; this.headers := frontdesk.plain_headers(coalesce(headers, '{}'));
+  this.name := name; this.url := url; this.events := events; this.headers := frontdesk_internal.plain_headers(coalesce(headers, '{}'));
   this.filter := filter; this.payload := payload; this.signature := signature; this.retry := retry;
   this.timeout_ms := timeout_ms; this.max_in_flight := max_in_flight; this.rate_per_second := rate_per_second;
   perform frontdesk_internal.check_endpoint(this);
-  insert into frontdesk.endpoint as e (name, url, events, headers, filter, payload, signature, retry, timeout_ms,
+  insert into frontdesk_internal.endpoint as e (name, url, events, headers, filter, payload, signature, retry, timeout_ms,
     max_in_flight, rate_per_second, ordered, tenant, state, state_reason)
   values (name, url, events, this.headers, filter, payload, signature, retry, timeout_ms,
     max_in_flight, rate_per_second, coalesce(ordered, false), tenant,
@@ -205,9 +205,9 @@ begin
     case when not active then 'added with active => false' end)
   returning e.id into new_id;
   if secret is not null then
-    insert into frontdesk.endpoint_secret (endpoint_id, secret) values (new_id, frontdesk.seal(secret));
+    insert into frontdesk_internal.endpoint_secret (endpoint_id, secret) values (new_id, frontdesk_internal.seal(secret));
   end if;
-  perform frontdesk.set_headers(new_id, coalesce(headers, '{}'));
+  perform frontdesk_internal.set_headers(new_id, coalesce(headers, '{}'));
   return secret;
 end
 $$;
@@ -225,10 +225,10 @@ create or replace function frontdesk.alter_endpoint(
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 declare
-  this bigint := frontdesk.endpoint_id(name);
-  before frontdesk.endpoint;
+  this bigint := frontdesk_internal.endpoint_id(name);
+  before frontdesk_internal.endpoint;
 begin
-  select * into before from frontdesk.endpoint e where e.id = this for update;
+  select * into before from frontdesk_internal.endpoint e where e.id = this for update;
   -- A credential belongs to the host that it was given for.
   if frontdesk_internal.url_origin(url) <> frontdesk_internal.url_origin(before.url) and keep_credentials is not true and before.credentials <> '{}'
     and (headers is null or exists (select from jsonb_each_text(frontdesk.check_headers(headers)) h where h.value = '********')) then
@@ -237,9 +237,9 @@ begin
       detail = format('%s would be sent to %s.', array_to_string(before.credentials, ', '), frontdesk_internal.url_origin(url)),
       hint = 'Pass the credentials again in headers, or say keep_credentials => true.';
   end if;
-  update frontdesk.endpoint e set
+  update frontdesk_internal.endpoint e set
     url = coalesce(url, e.url), events = coalesce(events, e.events),
-    headers = case when headers is null then e.headers else frontdesk.plain_headers(headers) end,
+    headers = case when headers is null then e.headers else frontdesk_internal.plain_headers(headers) end,
     filter = case when jsonb_typeof(filter) = 'null' then null else coalesce(filter, e.filter) end,
     payload = coalesce(payload, e.payload), signature = coalesce(signature, e.signature),
     retry = case when jsonb_typeof(retry) = 'null' then null else coalesce(retry, e.retry) end,
@@ -249,11 +249,11 @@ begin
   where e.id = this;
   if secret is not null then
     perform frontdesk.check_secret(secret);
-    delete from frontdesk.endpoint_secret s where s.endpoint_id = this and s.header is null;
-    insert into frontdesk.endpoint_secret (endpoint_id, secret) values (this, frontdesk.seal(secret));
+    delete from frontdesk_internal.endpoint_secret s where s.endpoint_id = this and s.header is null;
+    insert into frontdesk_internal.endpoint_secret (endpoint_id, secret) values (this, frontdesk_internal.seal(secret));
   end if;
   if headers is not null then
-    perform frontdesk.set_headers(this, headers);
+    perform frontdesk_internal.set_headers(this, headers);
   end if;
   if active then
     perform frontdesk.resume_endpoint(name);
@@ -270,31 +270,31 @@ comment on function frontdesk.alter_endpoint(text, text, text[], text, jsonb, js
 create or replace function frontdesk.remove_endpoint(name text) returns void
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
-  this bigint := frontdesk.endpoint_id(name);
+  this bigint := frontdesk_internal.endpoint_id(name);
 begin
-  delete from frontdesk.retry r where r.endpoint_id = this;
-  delete from frontdesk.dead_letter d where d.endpoint_id = this;
-  delete from frontdesk.cursor c where c.endpoint_id = this;
-  delete from frontdesk.endpoint e where e.id = this;
+  delete from frontdesk_internal.retry r where r.endpoint_id = this;
+  delete from frontdesk_internal.dead_letter d where d.endpoint_id = this;
+  delete from frontdesk_internal.cursor c where c.endpoint_id = this;
+  delete from frontdesk_internal.endpoint e where e.id = this;
 end
 $$;
 comment on function frontdesk.remove_endpoint(text) is
   'stop delivering to this endpoint; what waits for it is forgotten, its attempts stay in the log';
 
-create or replace function frontdesk.set_endpoint_state(name text, new_state text, reason text) returns void
+create or replace function frontdesk_internal.set_endpoint_state(name text, new_state text, reason text) returns void
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  update frontdesk.endpoint e
+  update frontdesk_internal.endpoint e
   set state = new_state, state_reason = reason, state_changed_at = clock_timestamp(),
       failing_since = null, failures = 0, open_until = null
-  where e.id = frontdesk.endpoint_id(set_endpoint_state.name);
+  where e.id = frontdesk_internal.endpoint_id(set_endpoint_state.name);
 end
 $$;
-comment on function frontdesk.set_endpoint_state(text, text, text) is 'internal: active, paused or disabled';
+comment on function frontdesk_internal.set_endpoint_state(text, text, text) is 'internal: active, paused or disabled';
 
 create or replace function frontdesk.pause_endpoint(name text) returns void
 language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select frontdesk.set_endpoint_state(name, 'paused', 'pause_endpoint() by ' || session_user)
+  select frontdesk_internal.set_endpoint_state(name, 'paused', 'pause_endpoint() by ' || session_user)
 $$;
 comment on function frontdesk.pause_endpoint(text) is
   'send nothing more to it until resume_endpoint(); its events are kept, at the cost of one row however many there are';
@@ -302,9 +302,9 @@ comment on function frontdesk.pause_endpoint(text) is
 create or replace function frontdesk.resume_endpoint(name text) returns void
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  perform frontdesk.set_endpoint_state(name, 'active', null);
-  update frontdesk.retry r set due_at = frontdesk.now()
-  where r.endpoint_id = frontdesk.endpoint_id(name) and r.due_at > frontdesk.now() and r.due_at < 'infinity';
+  perform frontdesk_internal.set_endpoint_state(name, 'active', null);
+  update frontdesk_internal.retry r set due_at = frontdesk.now()
+  where r.endpoint_id = frontdesk_internal.endpoint_id(name) and r.due_at > frontdesk.now() and r.due_at < 'infinity';
 end
 $$;
 comment on function frontdesk.resume_endpoint(text) is
@@ -316,11 +316,11 @@ declare
   of_endpoints bigint;
   of_embedders bigint;
 begin
-  update frontdesk.endpoint_secret s set secret = frontdesk.reseal(s.secret, old_key_file, format('endpoint "%s"', e.name))
-  from frontdesk.endpoint e where e.id = s.endpoint_id;
+  update frontdesk_internal.endpoint_secret s set secret = frontdesk_internal.reseal(s.secret, old_key_file, format('endpoint "%s"', e.name))
+  from frontdesk_internal.endpoint e where e.id = s.endpoint_id;
   get diagnostics of_endpoints = row_count;
-  update frontdesk.embedder_secret s set secret = frontdesk.reseal(s.secret, old_key_file, format('embedder "%s"', e.name))
-  from frontdesk.embedder e where e.id = s.embedder_id;
+  update frontdesk_internal.embedder_secret s set secret = frontdesk_internal.reseal(s.secret, old_key_file, format('embedder "%s"', e.name))
+  from frontdesk_internal.embedder e where e.id = s.embedder_id;
   get diagnostics of_embedders = row_count;
   return of_endpoints + of_embedders;
 end
@@ -331,49 +331,49 @@ comment on function frontdesk.reencrypt_secrets(text) is
 create or replace function frontdesk.test_endpoint(name text, payload jsonb = null) returns bigint
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  return frontdesk.record_event('endpoint.test', 'S', coalesce(payload, jsonb_build_object('test', true, 'endpoint', name)),
-    target => frontdesk.endpoint_id(name));
+  return frontdesk_internal.record_event('endpoint.test', 'S', coalesce(payload, jsonb_build_object('test', true, 'endpoint', name)),
+    target => frontdesk_internal.endpoint_id(name));
 end
 $$;
 comment on function frontdesk.test_endpoint(text, jsonb) is
   'send an event endpoint.test to this endpoint alone, whatever its patterns and filter; returns the event id: see explain_event() or await_response()';
 
-create or replace function frontdesk.endpoint_settings() returns setof text
+create or replace function frontdesk_internal.endpoint_settings() returns setof text
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select (to_jsonb(e) || jsonb_build_object('secrets', coalesce((
     select jsonb_agg(jsonb_build_object('header', s.header, 'secret', encode(s.secret, 'hex'),
       'expires_at', extract(epoch from s.expires_at)) order by s.id desc)
-    from frontdesk.endpoint_secret s where s.endpoint_id = e.id), '[]'),
-    'stranger', e.home is distinct from (select frontdesk.installation_id()),
+    from frontdesk_internal.endpoint_secret s where s.endpoint_id = e.id), '[]'),
+    'stranger', e.home is distinct from (select frontdesk_internal.installation_id()),
     'failing_since_s', extract(epoch from e.failing_since), 'open_until_s', extract(epoch from e.open_until)))::text
-  from frontdesk.endpoint e order by e.id
+  from frontdesk_internal.endpoint e order by e.id
 $$;
-comment on function frontdesk.endpoint_settings() is 'engine: every endpoint as JSON, with its sealed secrets';
+comment on function frontdesk_internal.endpoint_settings() is 'engine: every endpoint as JSON, with its sealed secrets';
 
-create or replace function frontdesk.is_behind(this_endpoint bigint) returns boolean
+create or replace function frontdesk_internal.is_behind(this_endpoint bigint) returns boolean
 stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
   -- An ordered endpoint always has a place of its own in the log; it is behind while that is not where the engine's is.
   select exists (
-    select from frontdesk.cursor c
-    join frontdesk.endpoint e on e.id = c.endpoint_id
-    left join frontdesk.cursor m on m.endpoint_id = 0
+    select from frontdesk_internal.cursor c
+    join frontdesk_internal.endpoint e on e.id = c.endpoint_id
+    left join frontdesk_internal.cursor m on m.endpoint_id = 0
     where c.endpoint_id = this_endpoint
       and (not e.ordered or c.current_snapshot is not null or c.last_snapshot::text is distinct from m.last_snapshot::text))
 $$;
-comment on function frontdesk.is_behind(bigint) is 'internal: does this endpoint catch up with the log, as it was last written down';
+comment on function frontdesk_internal.is_behind(bigint) is 'internal: does this endpoint catch up with the log, as it was last written down';
 
 create or replace view frontdesk.endpoints as
 select e.name, e.url, e.state, e.state_reason, e.problem, e.events, e.failing_since, e.failures, e.open_until,
   -- As is_behind() has it, which who reads this view may not call.
-  exists (select from frontdesk.cursor c left join frontdesk.cursor m on m.endpoint_id = 0
+  exists (select from frontdesk_internal.cursor c left join frontdesk_internal.cursor m on m.endpoint_id = 0
     where c.endpoint_id = e.id
       and (not e.ordered or c.current_snapshot is not null or c.last_snapshot::text is distinct from m.last_snapshot::text)) as behind,
-  (select count(*) from frontdesk.retry r where r.endpoint_id = e.id) as retrying,
-  (select count(*) from frontdesk.dead_letter d where d.endpoint_id = e.id) as dead,
-  (select count(*) from frontdesk.endpoint_secret s where s.endpoint_id = e.id and s.header is null
+  (select count(*) from frontdesk_internal.retry r where r.endpoint_id = e.id) as retrying,
+  (select count(*) from frontdesk_internal.dead_letter d where d.endpoint_id = e.id) as dead,
+  (select count(*) from frontdesk_internal.endpoint_secret s where s.endpoint_id = e.id and s.header is null
     and (s.expires_at is null or s.expires_at > clock_timestamp())) as secrets,
-  e.headers, (select array_agg(s.header order by s.header) from frontdesk.endpoint_secret s
+  e.headers, (select array_agg(s.header order by s.header) from frontdesk_internal.endpoint_secret s
     where s.endpoint_id = e.id and s.header is not null) as credential_headers,
   e.filter, e.payload, e.signature, e.retry, e.timeout_ms, e.max_in_flight, e.rate_per_second, e.ordered, e.tenant, e.created_at
-from frontdesk.endpoint e;
+from frontdesk_internal.endpoint e;
 comment on view frontdesk.endpoints is 'the endpoints, their state and health; no secret is in it';

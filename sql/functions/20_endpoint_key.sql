@@ -3,7 +3,7 @@
 create or replace function frontdesk.rotate_secret(name text, new_secret text = null, overlap interval = '24 hours') returns text
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
-  this bigint := frontdesk.endpoint_id(name);
+  this bigint := frontdesk_internal.endpoint_id(name);
 begin
   if overlap is null or overlap < '0' or overlap > '90 days' then
     raise exception using errcode = 'invalid_parameter_value',
@@ -11,11 +11,11 @@ begin
       hint = '0 to 90 days.';
   end if;
   new_secret := frontdesk.check_secret(coalesce(new_secret, frontdesk.new_secret()));
-  delete from frontdesk.endpoint_secret s
+  delete from frontdesk_internal.endpoint_secret s
   where s.endpoint_id = this and s.header is null and s.expires_at <= clock_timestamp();
-  update frontdesk.endpoint_secret s set expires_at = least(s.expires_at, clock_timestamp() + overlap)
+  update frontdesk_internal.endpoint_secret s set expires_at = least(s.expires_at, clock_timestamp() + overlap)
   where s.endpoint_id = this and s.header is null;
-  insert into frontdesk.endpoint_secret (endpoint_id, secret) values (this, frontdesk.seal(new_secret));
+  insert into frontdesk_internal.endpoint_secret (endpoint_id, secret) values (this, frontdesk_internal.seal(new_secret));
   return new_secret;
 end
 $$;
@@ -27,8 +27,8 @@ comment on function frontdesk.rotate_secret is
 create or replace function frontdesk.public_key(name text) returns text
 stable language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
-  this bigint := frontdesk.endpoint_id(name);
-  result text := (select frontdesk_internal.sealed_public_key(s.secret) from frontdesk.endpoint_secret s
+  this bigint := frontdesk_internal.endpoint_id(name);
+  result text := (select frontdesk_internal.sealed_public_key(s.secret) from frontdesk_internal.endpoint_secret s
     where s.endpoint_id = this and s.header is null and (s.expires_at is null or s.expires_at > clock_timestamp())
     order by s.id desc limit 1);
 begin

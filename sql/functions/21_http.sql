@@ -37,12 +37,12 @@ begin
       hint = 'Send less, or let an administrator raise the setting.';
   end if;
   if sign_with is not null then
-    perform frontdesk.endpoint_id(sign_with);
+    perform frontdesk_internal.endpoint_id(sign_with);
   end if;
   -- Credentials in headers are sealed, so that they are not readable in the log. "by" is who may see the response.
-  return frontdesk.record_event('http.request', 'H', jsonb_strip_nulls(jsonb_build_object(
-    'method', method, 'url', url, 'headers', frontdesk.plain_headers(headers),
-    'sealed', (select encode(frontdesk.seal(jsonb_object_agg(h.key, h.value)::text), 'hex')
+  return frontdesk_internal.record_event('http.request', 'H', jsonb_strip_nulls(jsonb_build_object(
+    'method', method, 'url', url, 'headers', frontdesk_internal.plain_headers(headers),
+    'sealed', (select encode(frontdesk_internal.seal(jsonb_object_agg(h.key, h.value)::text), 'hex')
       from jsonb_each(headers) h where frontdesk.is_credential(h.key)),
     'body', encode(body, 'base64'), 'sign_with', sign_with, 'timeout_ms', timeout_ms,
     'by', frontdesk_internal.caller()::oid::bigint)));
@@ -114,18 +114,18 @@ returns table (status int, headers jsonb, body text, error text)
 stable language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.response is
   'the last response to a request or event: status, headers and body, or the error; no row until there is one. body '
-  'is text, with invalid UTF-8 replaced; frontdesk.attempt.response_body has the bytes';
+  'is text, with invalid UTF-8 replaced; frontdesk_internal.attempt.response_body has the bytes';
 
 create or replace function frontdesk_internal.response(id bigint)
 returns table (status int, headers jsonb, body text, error text)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 declare
-  e frontdesk.event := frontdesk.find_event(id);
-  a frontdesk.attempt;
+  e frontdesk.event := frontdesk_internal.find_event(id);
+  a frontdesk_internal.attempt;
 begin
   perform frontdesk_internal.check_requester(e);
-  select * into a from frontdesk.attempt x where x.event_id = e.id order by x.id desc limit 1;
+  select * into a from frontdesk_internal.attempt x where x.event_id = e.id order by x.id desc limit 1;
   if found then
     return query select a.status::int, a.response_headers,
       coalesce(frontdesk.utf8(a.response_body), a.response),
@@ -168,7 +168,7 @@ returns table (status int, headers jsonb, body text, error text)
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 declare
-  e frontdesk.event := frontdesk.find_event(id);
+  e frontdesk.event := frontdesk_internal.find_event(id);
   until timestamptz := clock_timestamp() + timeout;
 begin
   perform frontdesk_internal.check_requester(e);
@@ -179,8 +179,8 @@ begin
   end if;
   loop
     -- Settled: there is an attempt and no retry to come.
-    if exists (select from frontdesk.attempt a where a.event_id = id)
-      and not exists (select from frontdesk.retry r where r.event_id = id) or clock_timestamp() > until then
+    if exists (select from frontdesk_internal.attempt a where a.event_id = id)
+      and not exists (select from frontdesk_internal.retry r where r.event_id = id) or clock_timestamp() > until then
       return query select * from frontdesk_internal.response(id);
       return;
     end if;

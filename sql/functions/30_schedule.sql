@@ -15,9 +15,9 @@ comment on function frontdesk.check_command is
   'the command itself, or an error when it is empty or does not parse, with the position; its objects need not exist '
   'yet';
 
-create or replace function frontdesk.jobs_changed() returns void
+create or replace function frontdesk_internal.jobs_changed() returns void
 language c as 'MODULE_PATHNAME', 'jobs_changed_wrapper';
-comment on function frontdesk.jobs_changed() is 'internal: the engine looks at the jobs when this transaction commits';
+comment on function frontdesk_internal.jobs_changed() is 'internal: the engine looks at the jobs when this transaction commits';
 
 create or replace function frontdesk.next_runs(
   schedule text, timezone text = 'UTC', count int = 5, after timestamptz = null) returns setof timestamptz
@@ -26,7 +26,7 @@ comment on function frontdesk.next_runs is
   'the moments at which a job with this schedule would run; after: now when null. A skipped hour is made up for right '
   'after it, a repeated hour counts once for fixed times';
 
-create or replace function frontdesk.database_timezone() returns text
+create or replace function frontdesk_internal.database_timezone() returns text
 stable language sql security definer set search_path = pg_catalog, pg_temp as $$
   -- "<-03>+03" is how PostgreSQL writes an offset without a name; the zones of that kind that have one are Etc/GMT+3 and its like.
   select case when z.name !~ '<' then z.name
@@ -38,10 +38,10 @@ stable language sql security definer set search_path = pg_catalog, pg_temp as $$
     (select f.setting from pg_file_settings f where f.name ilike 'timezone' and f.applied order by f.seqno desc limit 1),
     'UTC')) z (name)
 $$;
-comment on function frontdesk.database_timezone is
+comment on function frontdesk_internal.database_timezone is
   'internal: the time zone of this database, whatever that of the session is';
 
-create or replace function frontdesk.job_check() returns trigger
+create or replace function frontdesk_internal.job_check() returns trigger
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   owner_name text := (select rolname from pg_roles where oid = new.owner);
@@ -84,28 +84,28 @@ begin
     or new.active and not old.active then
     new.planned_from := frontdesk.now();
     -- What was dealt with was another plan.
-    update frontdesk.job_state s set handled_until = null where s.job_id = new.id and tg_op = 'UPDATE';
+    update frontdesk_internal.job_state s set handled_until = null where s.job_id = new.id and tg_op = 'UPDATE';
   end if;
   new.updated_at := clock_timestamp();
   return new;
 end
 $$;
-comment on function frontdesk.job_check() is 'trigger: a job is validated when it is declared';
+comment on function frontdesk_internal.job_check() is 'trigger: a job is validated when it is declared';
 
-create or replace function frontdesk.job_changed() returns trigger
+create or replace function frontdesk_internal.job_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  perform frontdesk.jobs_changed();
+  perform frontdesk_internal.jobs_changed();
   return null;
 end
 $$;
-comment on function frontdesk.job_changed() is 'trigger: the engine reads the jobs again';
+comment on function frontdesk_internal.job_changed() is 'trigger: the engine reads the jobs again';
 
 create or replace trigger job_check before insert or update of name, owner, schedule, run_at, command, timezone, timeout, overlap,
-    max_retries, retry_delay, catch_up, active on frontdesk.job
-  for each row execute function frontdesk.job_check();
-create or replace trigger job_changed after insert or update or delete on frontdesk.job
-  for each statement execute function frontdesk.job_changed();
+    max_retries, retry_delay, catch_up, active on frontdesk_internal.job
+  for each row execute function frontdesk_internal.job_check();
+create or replace trigger job_changed after insert or update or delete on frontdesk_internal.job
+  for each statement execute function frontdesk_internal.job_changed();
 
 create or replace function frontdesk_internal.job_owner(username name) returns regrole
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -141,7 +141,7 @@ create or replace function frontdesk_internal.job_limit(owner regrole) returns v
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
   if not (select r.rolsuper from pg_roles r where r.oid = job_limit.owner)
-    and exists (select from frontdesk.job j where j.owner::oid = job_limit.owner and j.active offset 10000) then
+    and exists (select from frontdesk_internal.job j where j.owner::oid = job_limit.owner and j.active offset 10000) then
     raise exception using errcode = 'program_limit_exceeded', message = 'a role cannot have more than 10000 active jobs',
       hint = 'One job can do the work of many: let it read from a table what is due.';
   end if;
@@ -170,8 +170,8 @@ declare
   result bigint;
   owner regrole := frontdesk_internal.job_owner(username);
 begin
-  insert into frontdesk.job as j (name, owner, login, scheduled_by, schedule, command, timezone, timeout, overlap, max_retries, retry_delay, catch_up, active)
-  values (name, owner, frontdesk_internal.job_login(owner), frontdesk_internal.job_scheduler(owner), coalesce(schedule, ''), coalesce(command, ''), coalesce(timezone, frontdesk.database_timezone()),
+  insert into frontdesk_internal.job as j (name, owner, login, scheduled_by, schedule, command, timezone, timeout, overlap, max_retries, retry_delay, catch_up, active)
+  values (name, owner, frontdesk_internal.job_login(owner), frontdesk_internal.job_scheduler(owner), coalesce(schedule, ''), coalesce(command, ''), coalesce(timezone, frontdesk_internal.database_timezone()),
     timeout, overlap, max_retries, retry_delay, catch_up, coalesce(active, true))
   on conflict on constraint job_owner_name_key do update
   set login = excluded.login, scheduled_by = excluded.scheduled_by, schedule = excluded.schedule, run_at = null, command = excluded.command, timezone = excluded.timezone, timeout = excluded.timeout,
@@ -203,7 +203,7 @@ begin
   if at is null then
     raise exception using errcode = 'null_value_not_allowed', message = 'a job that runs once needs its time';
   end if;
-  insert into frontdesk.job as j (name, owner, login, scheduled_by, run_at, command, timezone, timeout, overlap, max_retries, retry_delay, catch_up, active)
+  insert into frontdesk_internal.job as j (name, owner, login, scheduled_by, run_at, command, timezone, timeout, overlap, max_retries, retry_delay, catch_up, active)
   values (coalesce(name, 'once-' || gen_random_uuid()), owner, frontdesk_internal.job_login(owner), frontdesk_internal.job_scheduler(owner), at, coalesce(command, ''), 'UTC',
     timeout, 'skip', max_retries, retry_delay, catch_up, true)
   on conflict on constraint job_owner_name_key do update
@@ -221,16 +221,16 @@ create or replace function frontdesk_internal.job_id(job text, needed boolean) r
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   caller oid := frontdesk_internal.caller();
-  those frontdesk.job[];
+  those frontdesk_internal.job[];
 begin
-  select array_agg(j order by j.id) into those from frontdesk.job j where j.name = job and j.owner::oid = caller;
+  select array_agg(j order by j.id) into those from frontdesk_internal.job j where j.name = job and j.owner::oid = caller;
   if those is null then
-    select array_agg(j order by j.id) into those from frontdesk.job j where j.name = job and pg_has_role(caller, j.owner::oid, 'set');
+    select array_agg(j order by j.id) into those from frontdesk_internal.job j where j.name = job and pg_has_role(caller, j.owner::oid, 'set');
   end if;
   if those is null and needed then
     raise exception using errcode = 'undefined_object', message = format('job "%s" does not exist', job),
       hint = coalesce('Your jobs are ' || (select string_agg(j.name, ', ' order by j.name) from (
-        select j.name from frontdesk.job j where pg_has_role(caller, j.owner::oid, 'set') order by j.name limit 20) j) || '.',
+        select j.name from frontdesk_internal.job j where pg_has_role(caller, j.owner::oid, 'set') order by j.name limit 20) j) || '.',
         'Make one with frontdesk.schedule().');
   elsif cardinality(those) > 1 then
     raise exception using errcode = 'ambiguous_parameter', message = format('job name "%s" is ambiguous', job),
@@ -247,7 +247,7 @@ comment on function frontdesk_internal.job_id(text, boolean) is
 create or replace function frontdesk_internal.job_id(job bigint, needed boolean) returns bigint
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  if exists (select from frontdesk.job j where j.id = job and pg_has_role(frontdesk_internal.caller(), j.owner::oid, 'set')) then
+  if exists (select from frontdesk_internal.job j where j.id = job and pg_has_role(frontdesk_internal.caller(), j.owner::oid, 'set')) then
     return job;
   elsif needed then
     raise exception using errcode = 'undefined_object', message = format('job %s does not exist', coalesce(job::text, 'null')),
@@ -264,7 +264,7 @@ comment on function frontdesk.unschedule(text) is
   'remove a job; false when there is no such job. A run under way is finished, the history stays';
 create or replace function frontdesk_internal.unschedule(name text) returns boolean
 language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
-  with gone as (delete from frontdesk.job j where j.id = frontdesk_internal.job_id(unschedule.name, false) returning 1)
+  with gone as (delete from frontdesk_internal.job j where j.id = frontdesk_internal.job_id(unschedule.name, false) returning 1)
   select exists (select from gone)
 $$;
 comment on function frontdesk_internal.unschedule(text) is 'behind frontdesk.unschedule()';
@@ -275,7 +275,7 @@ comment on function frontdesk.unschedule(bigint) is
   'remove a job; false when there is no such job. A run under way is finished, the history stays';
 create or replace function frontdesk_internal.unschedule(id bigint) returns boolean
 language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
-  with gone as (delete from frontdesk.job j where j.id = frontdesk_internal.job_id(unschedule.id, false) returning 1)
+  with gone as (delete from frontdesk_internal.job j where j.id = frontdesk_internal.job_id(unschedule.id, false) returning 1)
   select exists (select from gone)
 $$;
 comment on function frontdesk_internal.unschedule(bigint) is 'behind frontdesk.unschedule()';
@@ -293,7 +293,7 @@ create or replace function frontdesk_internal.alter_job(
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 begin
-  update frontdesk.job j set
+  update frontdesk_internal.job j set
     name = coalesce(name, j.name), schedule = coalesce(schedule, j.schedule), run_at = case when schedule is null then j.run_at end,
     command = coalesce(command, j.command), timezone = coalesce(timezone, j.timezone),
     owner = case when username is null then j.owner::regrole else frontdesk_internal.job_owner(username) end,
@@ -303,8 +303,8 @@ begin
   where j.id = frontdesk_internal.job_id(id, true);
   -- Whoever changes what it does or by whom it is done answers for it from here on.
   if username is not null or command is not null or active then
-    update frontdesk.job j set login = frontdesk_internal.job_login(j.owner), scheduled_by = frontdesk_internal.job_scheduler(j.owner) where j.id = id;
-    perform frontdesk_internal.job_limit(j.owner) from frontdesk.job j where j.id = id;
+    update frontdesk_internal.job j set login = frontdesk_internal.job_login(j.owner), scheduled_by = frontdesk_internal.job_scheduler(j.owner) where j.id = id;
+    perform frontdesk_internal.job_limit(j.owner) from frontdesk_internal.job j where j.id = id;
   end if;
 end
 $$;
@@ -337,17 +337,17 @@ create or replace function frontdesk_internal.run_job(id bigint) returns bigint
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   result bigint;
-  j frontdesk.job;
+  j frontdesk_internal.job;
 begin
-  select * into j from frontdesk.job o where o.id = frontdesk_internal.job_id(run_job.id, true);
-  if (select count(*) from (select from frontdesk.job_run r where r.status = 'waiting' and r.owner = j.owner limit 1000) w) >= 1000 then
+  select * into j from frontdesk_internal.job o where o.id = frontdesk_internal.job_id(run_job.id, true);
+  if (select count(*) from (select from frontdesk_internal.job_run r where r.status = 'waiting' and r.owner = j.owner limit 1000) w) >= 1000 then
     raise exception using errcode = 'program_limit_exceeded', message = format('1000 runs of the jobs of %s wait already', j.owner),
       hint = 'frontdesk.max_jobs_per_role says how many run at once.';
   end if;
   -- Nothing waits here for the run: a statement that did would hold up CREATE INDEX CONCURRENTLY by its snapshot.
-  insert into frontdesk.job_run (job_id, job_name, owner, command, status, scheduled_at, started_at)
+  insert into frontdesk_internal.job_run (job_id, job_name, owner, command, status, scheduled_at, started_at)
   values (j.id, j.name, j.owner, j.command, 'waiting', frontdesk.now(), frontdesk.now()) returning job_run.id into result;
-  perform frontdesk.jobs_changed();
+  perform frontdesk_internal.jobs_changed();
   return result;
 end
 $$;
@@ -372,18 +372,18 @@ comment on function frontdesk.cancel_run is
 create or replace function frontdesk_internal.cancel_run(run_id bigint) returns boolean
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  if not exists (select from frontdesk.job_run r where r.id = run_id and pg_has_role(frontdesk_internal.caller(), r.owner::oid, 'set')) then
+  if not exists (select from frontdesk_internal.job_run r where r.id = run_id and pg_has_role(frontdesk_internal.caller(), r.owner::oid, 'set')) then
     raise exception using errcode = 'undefined_object', message = format('run %s does not exist', coalesce(run_id::text, 'null')),
       hint = 'See frontdesk.get_job_history().';
   end if;
-  update frontdesk.job_run r set status = 'cancelled', finished_at = frontdesk.now(), message = 'cancelled before it began'
+  update frontdesk_internal.job_run r set status = 'cancelled', finished_at = frontdesk.now(), message = 'cancelled before it began'
   where r.id = run_id and r.status = 'waiting';
   if found then
     return true;
   end if;
-  update frontdesk.job_run r set status = 'cancelling' where r.id = run_id and r.status in ('running', 'cancelling');
+  update frontdesk_internal.job_run r set status = 'cancelling' where r.id = run_id and r.status in ('running', 'cancelling');
   if found then
-    perform frontdesk.jobs_changed();
+    perform frontdesk_internal.jobs_changed();
     return true;
   end if;
   return false;

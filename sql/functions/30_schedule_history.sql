@@ -1,25 +1,25 @@
 -- Room 30, schedule: what the jobs do, did and will do.
 
-create or replace function frontdesk.engine_state(out state text, out reason text)
+create or replace function frontdesk_internal.engine_state(out state text, out reason text)
 stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
   select case
       when pg_is_in_recovery() then 'standby' when frontdesk.is_clone() then 'silent' when i.state <> 'running' then i.state
       when s.pid is null then 'not running' else 'running' end,
     i.state_reason
-  from frontdesk.installation i left join frontdesk.engine_slot() s on true
+  from frontdesk_internal.installation i left join frontdesk_internal.engine_slot() s on true
 $$;
-comment on function frontdesk.engine_state is
+comment on function frontdesk_internal.engine_state is
   'is the engine of this database running, or why not; in one word, as status() says it at length';
 
 create or replace view frontdesk_internal.job_reason as
 select j.id as job_id,
-  case when j.home is distinct from frontdesk.installation_id() then 'it came with a dump, and waits for frontdesk.adopt()'
+  case when j.home is distinct from frontdesk_internal.installation_id() then 'it came with a dump, and waits for frontdesk.adopt()'
     when o.oid is null then format('its role %s was dropped', j.owner)
     when j.login and not o.rolcanlogin then format('its role %s may not log in any more', j.owner)
     when j.scheduled_by is not null and s.oid is null then format('%s, who scheduled it as %s, is not there', j.scheduled_by, j.owner)
     when not coalesce(pg_has_role(s.oid, o.oid, 'set'), true) then format('%s, who scheduled it, may not become %s any more', j.scheduled_by, j.owner)
   end as reason
-from frontdesk.job j left join pg_roles o on o.oid = j.owner::oid left join pg_roles s on s.rolname = j.scheduled_by;
+from frontdesk_internal.job j left join pg_roles o on o.oid = j.owner::oid left join pg_roles s on s.rolname = j.scheduled_by;
 comment on view frontdesk_internal.job_reason is 'why the roles of a job do not let it run; null: they do';
 
 create or replace view frontdesk.jobs with (security_barrier) as
@@ -27,12 +27,12 @@ select j.id, j.name, j.owner::text as owner, j.schedule, j.run_at, j.timezone, j
   case when j.active then coalesce(s.retry_at, j.run_at, n.next_run) end as next_run,
   r.status as last_status, r.started_at as last_start, r.finished_at - r.started_at as last_duration, r.message as last_message,
   coalesce(s.failures, 0) as failures, coalesce(w.reason, s.problem) as problem, j.timeout, j.overlap, j.max_retries, j.retry_delay, j.catch_up
-from frontdesk.job j
-left join frontdesk.job_state s on s.job_id = j.id
+from frontdesk_internal.job j
+left join frontdesk_internal.job_state s on s.job_id = j.id
 left join frontdesk_internal.job_reason w on w.job_id = j.id
 left join lateral (
   select n.next_run from frontdesk.next_runs(coalesce(j.schedule, '@reboot'), j.timezone, 1) n (next_run)) n on true
-left join lateral (select * from frontdesk.job_run r where r.job_id = j.id order by r.id desc limit 1) r on true
+left join lateral (select * from frontdesk_internal.job_run r where r.job_id = j.id order by r.id desc limit 1) r on true
 where pg_has_role(j.owner::oid, 'set');
 comment on view frontdesk.jobs is
   'your jobs, when each runs next, how the last run went, and what is wrong with it (null: nothing)';
@@ -40,7 +40,7 @@ comment on view frontdesk.jobs is
 create or replace view frontdesk.job_runs with (security_barrier) as
 select r.id, r.job_id, r.job_name, r.owner::text as owner, r.command, r.status, r.attempt, r.scheduled_at, r.started_at, r.finished_at, r.pid, r.rows,
   r.result, r.sqlstate, r.message
-from frontdesk.job_run r
+from frontdesk_internal.job_run r
 where pg_has_role(r.owner::oid, 'set');
 comment on view frontdesk.job_runs is
   'the runs of your jobs: waiting, running, cancelling; succeeded, skipped; failed, timed out, cancelled, '
@@ -91,14 +91,14 @@ create or replace function frontdesk_internal.explain_job(id bigint) returns tex
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   j frontdesk.jobs;
-  r frontdesk.job_run;
+  r frontdesk_internal.job_run;
   engine record;
   running bigint;
   lines text[];
 begin
   select * into j from frontdesk.jobs v where v.id = frontdesk_internal.job_id(explain_job.id, true);
-  select * into engine from frontdesk.engine_state();
-  select count(*) into running from frontdesk.job_run x join frontdesk.job o on o.owner = x.owner where o.id = j.id and x.status in ('running', 'cancelling');
+  select * into engine from frontdesk_internal.engine_state();
+  select count(*) into running from frontdesk_internal.job_run x join frontdesk_internal.job o on o.owner = x.owner where o.id = j.id and x.status in ('running', 'cancelling');
   lines := array[format('job "%s" runs %s as %s', j.name,
     case when j.schedule is null then 'once at ' || j.run_at else format('by "%s" in %s', j.schedule, j.timezone) end, j.owner)];
   if engine.state <> 'running' then
@@ -112,7 +112,7 @@ begin
   elsif j.schedule in ('@reboot', '@restart') then
     lines := lines || 'it runs when the server starts'::text;
   elsif j.failures > 0 and j.next_run < frontdesk.now() + interval '30 days' and exists (
-      select from frontdesk.job_state s where s.job_id = j.id and s.retry_at is not null) then
+      select from frontdesk_internal.job_state s where s.job_id = j.id and s.retry_at is not null) then
     lines := lines || format('it failed and is tried again at %s', j.next_run);
   else
     lines := lines || format('the next run is at %s', j.next_run);
@@ -120,7 +120,7 @@ begin
   if j.last_status is distinct from 'running' and running >= frontdesk_internal.job_share() then
     lines := lines || format('it waits for its turn: %s jobs of %s run, which is its share (frontdesk.max_jobs_per_role)', running, j.owner);
   end if;
-  for r in select * from frontdesk.job_run x where x.job_id = j.id order by x.id desc limit 5 loop
+  for r in select * from frontdesk_internal.job_run x where x.job_id = j.id order by x.id desc limit 5 loop
     lines := lines || format('run %s, due %s, %s%s%s', r.id, r.scheduled_at, r.status,
       case when r.attempt > 1 then format(' (attempt %s)', r.attempt) end,
       case when r.status not in ('running', 'waiting', 'cancelling') then ': ' || coalesce(r.sqlstate || ' ', '') || coalesce(r.message, '') end);

@@ -1,22 +1,22 @@
 -- Room 50, scoring: what facts are worth, and why.
 
-create or replace function frontdesk.score_of(facts text, model text, tenant uuid) returns numeric
+create or replace function frontdesk_internal.score_of(facts text, model text, tenant uuid) returns numeric
 stable parallel safe cost 20 language c as 'MODULE_PATHNAME', 'score_of_wrapper';
-comment on function frontdesk.score_of(text, text, uuid) is 'internal: score() of facts as text';
+comment on function frontdesk_internal.score_of(text, text, uuid) is 'internal: score() of facts as text';
 
 create or replace function frontdesk.score(facts jsonb, model text = 'default', tenant uuid = null) returns numeric
-stable parallel safe language sql return frontdesk.score_of(facts::text, model, tenant);
+stable parallel safe language sql return frontdesk_internal.score_of(facts::text, model, tenant);
 comment on function frontdesk.score is
   'what a model gives for these facts: 0 to 100, unless the model has another floor or cap. tenant: their own model '
   'of that name takes precedence over the shared one; this needs the right to set models. Shipped: completeness, '
   'intent, fit, and default, which combines them';
 
-create or replace function frontdesk.score_tier_of(score numeric, model text, tenant uuid) returns text
+create or replace function frontdesk_internal.score_tier_of(score numeric, model text, tenant uuid) returns text
 stable parallel safe language c as 'MODULE_PATHNAME', 'score_tier_of_wrapper';
-comment on function frontdesk.score_tier_of(numeric, text, uuid) is 'internal: score_tier()';
+comment on function frontdesk_internal.score_tier_of(numeric, text, uuid) is 'internal: score_tier()';
 
 create or replace function frontdesk.score_tier(score numeric, model text = 'default', tenant uuid = null) returns text
-stable parallel safe language sql return frontdesk.score_tier_of(score, model, tenant);
+stable parallel safe language sql return frontdesk_internal.score_tier_of(score, model, tenant);
 comment on function frontdesk.score_tier is
   'which tier of the model a score is in: hot, warm ...; null where the model has none';
 
@@ -24,22 +24,22 @@ create or replace function frontdesk.score_parts(model text = 'default', tenant 
 stable parallel safe language c as 'MODULE_PATHNAME', 'score_parts_wrapper';
 comment on function frontdesk.score_parts(text, uuid) is 'the model itself and every model that is a part of it';
 
-create or replace function frontdesk.explain_score_of(facts text, model text, tenant uuid)
+create or replace function frontdesk_internal.explain_score_of(facts text, model text, tenant uuid)
 returns table (rule text, points numeric, reason text)
 stable parallel safe rows 10 language c as 'MODULE_PATHNAME', 'explain_score_of_wrapper';
-comment on function frontdesk.explain_score_of(text, text, uuid) is 'internal: explain_score() of facts as text';
+comment on function frontdesk_internal.explain_score_of(text, text, uuid) is 'internal: explain_score() of facts as text';
 
 create or replace function frontdesk.explain_score(facts jsonb, model text = 'default', tenant uuid = null)
 returns table (rule text, points numeric, reason text)
 stable parallel safe rows 10 language sql
 begin atomic
-  select e.rule, e.points, e.reason from frontdesk.explain_score_of(facts::text, model, tenant) e;
+  select e.rule, e.points, e.reason from frontdesk_internal.explain_score_of(facts::text, model, tenant) e;
 end;
 comment on function frontdesk.explain_score is
   'why score() says what it says: the points of every rule that gave some, and what groups, cap, floor and age took. '
   'They add up to the score';
 
-create or replace function frontdesk.score_book(owner uuid) returns text
+create or replace function frontdesk_internal.score_book(owner uuid) returns text
 stable parallel safe language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select jsonb_agg(jsonb_build_object(
     'name', m.name, 'link', m.link, 'base', m.base, 'floor', m.floor, 'cap', m.cap, 'tiers', m.tiers, 'groups', m.groups,
@@ -54,7 +54,7 @@ stable parallel safe language sql set search_path = pg_catalog, frontdesk, pg_te
     and (m.tenant = owner or m.tenant = '00000000-0000-0000-0000-000000000000'
       and not exists (select from frontdesk.score_model o where o.tenant = owner and o.name = m.name))
 $$;
-comment on function frontdesk.score_book is
+comment on function frontdesk_internal.score_book is
   'internal: every model that a tenant scores with, the own ones before everybody''s, as JSON; null when there are no '
   'own ones';
 
@@ -63,15 +63,15 @@ stable language sql set search_path = pg_catalog, pg_temp as $$ select 'frontdes
 comment on function frontdesk_internal.score_setter() is
   'internal: the function whose EXECUTE is the right to use the models of tenants, one''s own and others''';
 
-create or replace function frontdesk.check_score_book(models text) returns void
+create or replace function frontdesk_internal.check_score_book(models text) returns void
 strict language c as 'MODULE_PATHNAME', 'check_score_book_wrapper';
-comment on function frontdesk.check_score_book(text) is 'internal: an error when these models are not right';
+comment on function frontdesk_internal.check_score_book(text) is 'internal: an error when these models are not right';
 
-create or replace function frontdesk.scores_changed() returns void
+create or replace function frontdesk_internal.scores_changed() returns void
 language c as 'MODULE_PATHNAME', 'scores_changed_wrapper';
-comment on function frontdesk.scores_changed() is 'internal: this session forgets its compiled score models';
+comment on function frontdesk_internal.scores_changed() is 'internal: this session forgets its compiled score models';
 
-create or replace function frontdesk.score_model_check() returns trigger
+create or replace function frontdesk_internal.score_model_check() returns trigger
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   wrong text;
@@ -113,9 +113,9 @@ begin
   return new;
 end
 $$;
-comment on function frontdesk.score_model_check() is 'trigger: a model that is changed is no longer the shipped one';
+comment on function frontdesk_internal.score_model_check() is 'trigger: a model that is changed is no longer the shipped one';
 
-create or replace function frontdesk.score_rule_check() returns trigger
+create or replace function frontdesk_internal.score_rule_check() returns trigger
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   wrong text;
@@ -130,10 +130,10 @@ begin
   return new;
 end
 $$;
-comment on function frontdesk.score_rule_check is
+comment on function frontdesk_internal.score_rule_check is
   'trigger: numbers that JSON does not have never come as far as the compiler';
 
-create or replace function frontdesk.score_rule_touch() returns trigger
+create or replace function frontdesk_internal.score_rule_touch() returns trigger
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
   update frontdesk.score_model m set updated_at = clock_timestamp()
@@ -142,43 +142,43 @@ begin
   return null;
 end
 $$;
-comment on function frontdesk.score_rule_touch() is 'trigger: with a rule of it, a model is changed';
+comment on function frontdesk_internal.score_rule_touch() is 'trigger: with a rule of it, a model is changed';
 
-create or replace function frontdesk.score_model_changed() returns trigger
+create or replace function frontdesk_internal.score_model_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   owner uuid;
 begin
   -- Changes wait for each other here, so that two that only together are wrong do not pass.
-  update frontdesk.score_state set version = nextval('frontdesk.score_version_seq');
-  perform frontdesk.scores_changed();
+  update frontdesk_internal.score_state set version = nextval('frontdesk_internal.score_version_seq');
+  perform frontdesk_internal.scores_changed();
   for owner in select distinct m.tenant from frontdesk.score_model m loop
-    perform frontdesk.check_score_book(frontdesk.score_book(owner));
+    perform frontdesk_internal.check_score_book(frontdesk_internal.score_book(owner));
   end loop;
-  if exists (select from frontdesk.score_follower) then
-    insert into frontdesk.job_run (job_id, job_name, owner, command, status, scheduled_at, started_at)
+  if exists (select from frontdesk_internal.score_follower) then
+    insert into frontdesk_internal.job_run (job_id, job_name, owner, command, status, scheduled_at, started_at)
     select j.id, j.name, j.owner, j.command, 'waiting', frontdesk.now(), frontdesk.now()
-    from frontdesk.score_follower f join frontdesk.job j on j.id = f.job_id
-    where not exists (select from frontdesk.job_run r where r.job_id = j.id and r.status = 'waiting');
-    perform frontdesk.jobs_changed();
+    from frontdesk_internal.score_follower f join frontdesk_internal.job j on j.id = f.job_id
+    where not exists (select from frontdesk_internal.job_run r where r.job_id = j.id and r.status = 'waiting');
+    perform frontdesk_internal.jobs_changed();
   end if;
   return null;
 end
 $$;
-comment on function frontdesk.score_model_changed is
+comment on function frontdesk_internal.score_model_changed is
   'trigger: all models together are checked, sessions compile them again, and the jobs of follow_scores() run when '
   'this commits';
 
 create or replace trigger score_model_check before insert or update on frontdesk.score_model
-  for each row execute function frontdesk.score_model_check();
+  for each row execute function frontdesk_internal.score_model_check();
 create or replace trigger score_rule_check before insert or update on frontdesk.score_rule
-  for each row execute function frontdesk.score_rule_check();
+  for each row execute function frontdesk_internal.score_rule_check();
 create or replace trigger score_rule_touch after insert or update or delete on frontdesk.score_rule
-  for each row execute function frontdesk.score_rule_touch();
+  for each row execute function frontdesk_internal.score_rule_touch();
 create or replace trigger score_model_changed after insert or update or delete on frontdesk.score_model
-  for each statement execute function frontdesk.score_model_changed();
+  for each statement execute function frontdesk_internal.score_model_changed();
 create or replace trigger score_rule_changed after insert or update or delete on frontdesk.score_rule
-  for each statement execute function frontdesk.score_model_changed();
+  for each statement execute function frontdesk_internal.score_model_changed();
 
 create or replace function frontdesk.set_score_model(
   name text, rules jsonb, base numeric = 0, floor numeric = 0, cap numeric = 100,
@@ -263,22 +263,22 @@ comment on function frontdesk.follow_scores is
 create or replace function frontdesk_internal.follow_scores(job text) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
-  id bigint := (select j.id from frontdesk.job j where j.name = job and j.owner = frontdesk_internal.caller());
+  id bigint := (select j.id from frontdesk_internal.job j where j.name = job and j.owner = frontdesk_internal.caller());
 begin
   -- The caller's own goes before that of a role whose rights they have.
-  id := coalesce(id, (select min(j.id) from frontdesk.job j where j.name = job and frontdesk_internal.caller_has(j.owner)));
+  id := coalesce(id, (select min(j.id) from frontdesk_internal.job j where j.name = job and frontdesk_internal.caller_has(j.owner)));
   if id is null then
     raise exception using errcode = 'undefined_object', message = format('job "%s" does not exist', job),
       hint = 'Make it with frontdesk.schedule(); yours are in frontdesk.jobs.';
   end if;
-  insert into frontdesk.score_follower (job_id) values (id) on conflict do nothing;
+  insert into frontdesk_internal.score_follower (job_id) values (id) on conflict do nothing;
 end
 $$;
 comment on function frontdesk_internal.follow_scores(text) is 'internal: follow_scores()';
 
-create or replace function frontdesk.keep_score() returns trigger
+create or replace function frontdesk_internal.keep_score() returns trigger
 language c as 'MODULE_PATHNAME', 'frontdesk_keep_score';
-comment on function frontdesk.keep_score is
+comment on function frontdesk_internal.keep_score is
   'trigger: before insert or update, for each row; arguments: model, tenant column, score column, tier column, '
   'breakdown column. See keep_scores()';
 
@@ -325,7 +325,7 @@ begin
     end if;
   end loop;
   -- After the other triggers that may change the row; they fire in the order of their names.
-  execute format('create or replace trigger zz_keep_score before insert or update on %s for each row execute function frontdesk.keep_score(%L, %L, %L, %L, %L)',
+  execute format('create or replace trigger zz_keep_score before insert or update on %s for each row execute function frontdesk_internal.keep_score(%L, %L, %L, %L, %L)',
     source, model, coalesce(tenant_column, ''), coalesce(score_column, ''), coalesce(tier_column, ''), coalesce(breakdown_column, ''));
 end
 $$;

@@ -1,6 +1,6 @@
 -- Room 50, scoring: the models that come with the extension. A model that was changed here is kept; the others follow the extension.
 
-create or replace function frontdesk.ship_score_model(name text, description text, tiers jsonb, groups jsonb, rules jsonb) returns void
+create or replace function frontdesk_internal.ship_score_model(name text, description text, tiers jsonb, groups jsonb, rules jsonb) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   everybody constant uuid := '00000000-0000-0000-0000-000000000000';
@@ -12,7 +12,7 @@ begin
   update frontdesk.score_model m set shipped = true where m.name = ship_score_model.name and m.tenant = everybody;
 end
 $$;
-comment on function frontdesk.ship_score_model is 'internal: install a model, unless it was changed here';
+comment on function frontdesk_internal.ship_score_model is 'internal: install a model, unless it was changed here';
 
 do $do$
 declare
@@ -23,7 +23,7 @@ declare
   visit constant text := E'(?i)(?-u:\\b)(test.?drive|trial|demo|visit|viewing|appointment|come (by|in|over)|prueba de manejo|prueba|visita|cita|probefahrt|termin|besichtigung|essai|rendez.vous|visite|proefrit|afspraak|bezoek)(?-u:\\b)';
   financing constant text := E'(?i)(?-u:\\b)(financ(e|ing)|loan|leas(e|ing)|instal?lments?|monthly payments?|financiamiento|financiaci[oó]n|cr[eé]dito|cuotas|mensualidades|finanzierung|ratenzahlung|raten|cr[eé]dit|financement|financiering|lening|maandelijks)(?-u:\\b)';
 begin
-  perform frontdesk.ship_score_model('completeness', 'how much of a contact is known',
+  perform frontdesk_internal.ship_score_model('completeness', 'how much of a contact is known',
     '{"very_high": 80, "high": 60, "medium": 40, "low": 0}', '{}', $$[
     {"name": "email", "points": 30, "filter": {"email": {"$contains": "@"}}, "reason": "has an e-mail address"},
     {"name": "phone", "points": 30, "filter": {"phone": {"$nin": [null, "", "null"]}}, "reason": "has a phone number"},
@@ -31,7 +31,7 @@ begin
     {"name": "company", "points": 15, "filter": {"company": {"$nin": [null, "", "null"]}}, "reason": "has a company"},
     {"name": "region", "points": 9, "filter": {"region": {"$nin": [null, "", "null"]}, "country": {"$nin": [null, "", "null"]}}, "reason": "region and country are known"},
     {"name": "postal_code", "points": 6, "filter": {"postal_code": {"$nin": [null, "", "null"]}}, "reason": "has a postal code"}]$$);
-  perform frontdesk.ship_score_model('intent', 'how much the message reads like someone who buys',
+  perform frontdesk_internal.ship_score_model('intent', 'how much the message reads like someone who buys',
     '{"hot": 70, "warm": 50, "lukewarm": 30, "cold": 0}', '{"inquiry": 30, "budget": 20, "urgency": 20, "visit": 20}', jsonb_build_array(
     jsonb_build_object('name', 'question', 'points', 15, 'group', 'inquiry', 'filter', '{"message": {"$contains": "?"}}'::jsonb, 'reason', 'asks a question'),
     jsonb_build_object('name', 'service', 'points', 10, 'group', 'inquiry', 'filter', '{"service": {"$nin": [null, ""]}}'::jsonb, 'reason', 'says which service'),
@@ -60,12 +60,12 @@ begin
       'filter', jsonb_build_object('$and', jsonb_build_array(jsonb_build_object('message', jsonb_build_object('$regex', price)), jsonb_build_object('message', jsonb_build_object('$regex', visit)))), 'reason', 'price and a visit together'),
     jsonb_build_object('name', 'price_financing', 'points', 10,
       'filter', jsonb_build_object('$and', jsonb_build_array(jsonb_build_object('message', jsonb_build_object('$regex', price)), jsonb_build_object('message', jsonb_build_object('$regex', financing)))), 'reason', 'price and financing together')));
-  perform frontdesk.ship_score_model('fit', 'how well the business suits: budget, size of the company, engagement',
+  perform frontdesk_internal.ship_score_model('fit', 'how well the business suits: budget, size of the company, engagement',
     '{"hot": 70, "warm": 40, "cold": 0}', '{}', $$[
     {"name": "budget", "points": 40, "value": "budget", "from": 0, "to": 10000, "reason": "budget"},
     {"name": "company_size", "points": 30, "value": "custom_attributes.company_size", "from": 0, "to": 250, "reason": "people in the company"},
     {"name": "engagement", "points": 30, "value": "touches", "from": 1, "to": 10, "reason": "how often they wrote"}]$$);
-  perform frontdesk.ship_score_model('default', 'completeness, intent and fit together',
+  perform frontdesk_internal.ship_score_model('default', 'completeness, intent and fit together',
     '{"hot": 60, "warm": 40, "lukewarm": 20, "cold": 0}', '{}', $$[
     {"name": "completeness", "points": 0.4, "part": "completeness"},
     {"name": "intent", "points": 0.4, "part": "intent"},

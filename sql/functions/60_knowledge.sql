@@ -6,22 +6,22 @@ comment on function frontdesk.split_text is
   'the passages of a text: of at most size characters, cut between paragraphs, sentences or words where that is '
   'possible, each beginning with up to overlap characters of the one before';
 
-create or replace function frontdesk.filter_predicate(filter jsonb, place text, containing boolean) returns text
+create or replace function frontdesk_internal.filter_predicate(filter jsonb, place text, containing boolean) returns text
 immutable parallel safe language c as 'MODULE_PATHNAME', 'filter_predicate_wrapper';
-comment on function frontdesk.filter_predicate is
+comment on function frontdesk_internal.filter_predicate is
   'internal: compile_filter() over an SQL expression that is quoted already; containing: plain objects and arrays are '
   'what must be contained, as @> reads them';
 
 create or replace function frontdesk.compile_filter(filter jsonb, "column" text) returns text
 immutable parallel safe language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select frontdesk.filter_predicate(filter, (select string_agg(quote_ident(p.name), '.') from unnest(parse_ident("column")) p (name)), false)
+  select frontdesk_internal.filter_predicate(filter, (select string_agg(quote_ident(p.name), '.') from unnest(parse_ident("column")) p (name)), false)
 $$;
 comment on function frontdesk.compile_filter is
   'a filter as an SQL predicate over this jsonb column (metadata, d.metadata), for a WHERE of yours: it agrees with '
   'filter_matches(), never raises an error whatever the column holds, and can use a GIN index for equality. $regex is '
   'refused';
 
-create or replace function frontdesk.row_predicate(source regclass, conditions jsonb, out predicate text, out indexed boolean)
+create or replace function frontdesk_internal.row_predicate(source regclass, conditions jsonb, out predicate text, out indexed boolean)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   c jsonb;
@@ -37,7 +37,7 @@ begin
         message = format('%s has no column "%s"', source, c->>'column');
     end if;
     if c ? 'matches' and a.type = 'jsonb'::regtype then
-      test := frontdesk.filter_predicate(c->'matches', a.place, true);
+      test := frontdesk_internal.filter_predicate(c->'matches', a.place, true);
       indexed := indexed or test ~ ' @> ' and test !~ E'\\) (or|is not true)';
     elsif c->'is_null' in ('true', 'false') then
       test := format('%s is %s', a.place, case c->>'is_null' when 'true' then 'null' else 'not null' end);
@@ -54,12 +54,12 @@ begin
   end loop;
 end
 $$;
-comment on function frontdesk.row_predicate is
+comment on function frontdesk_internal.row_predicate is
   'internal: conditions over a row d as SQL: a list of {"column": ...} with "is": value, "in": [values], "is_null": '
   'true or false, or "matches": filter. Nothing in them is taken for SQL; indexed: an index other than of vectors may '
   'find the rows';
 
-create or replace function frontdesk.search_columns(
+create or replace function frontdesk_internal.search_columns(
   source regclass, embedding_column name, content_column name, metadata_column name, config regconfig,
   out name name, out halves boolean, out dimensions int, out words_column name, out content name, out metadata name, out shown text)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -106,13 +106,13 @@ begin
   shown := (select string_agg('d.' || s.name, ', ') from unnest(shown_columns) s (name));
   -- A table without vectors can be searched by its words.
   if vectors is not null or embedding_column is not null or coalesce(words_column, content) is null then
-    select v.name, v.halves, v.dimensions into name, halves, dimensions from frontdesk.vector_column(source, embedding_column) v;
+    select v.name, v.halves, v.dimensions into name, halves, dimensions from frontdesk_internal.vector_column(source, embedding_column) v;
   end if;
 end
 $$;
-comment on function frontdesk.search_columns is 'internal: which columns of a table search_documents() works with';
+comment on function frontdesk_internal.search_columns is 'internal: which columns of a table search_documents() works with';
 
-create or replace function frontdesk.search_filter(source regclass, filter jsonb, metadata name) returns jsonb
+create or replace function frontdesk_internal.search_filter(source regclass, filter jsonb, metadata name) returns jsonb
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
   if filter is null or filter = '{}' then
@@ -126,7 +126,7 @@ begin
   return jsonb_build_array(jsonb_build_object('column', metadata, 'matches', filter));
 end
 $$;
-comment on function frontdesk.search_filter is 'internal: the conditions of a filter over the rows of a table';
+comment on function frontdesk_internal.search_filter is 'internal: the conditions of a filter over the rows of a table';
 
 create or replace function frontdesk.search_documents(
   source regclass, query_embedding @extschema:vector@.vector = null, query text = null, filter jsonb = null, count int = 10,
@@ -142,7 +142,7 @@ declare
   depth int;
   given int := @extschema:vector@.vector_dims(query_embedding);
 begin
-  c := frontdesk.search_columns(source, embedding_column, content_column, metadata_column, words_config);
+  c := frontdesk_internal.search_columns(source, embedding_column, content_column, metadata_column, words_config);
   perform frontdesk.check_search(source::text, query_embedding, array[coalesce(c.dimensions, given)], search_documents.count, threshold);
   if query !~ E'\\S' then query := null; end if;
   if length(query) > 10000 then
@@ -159,10 +159,10 @@ begin
       hint = 'Name one of type text or tsvector: content_column => ...';
   end if;
   if query_embedding is not null and c.name is null then
-    perform frontdesk.vector_column(source, null);
+    perform frontdesk_internal.vector_column(source, null);
   end if;
-  condition := frontdesk.search_filter(source, filter, c.metadata);
-  keys := frontdesk.key_columns(source);
+  condition := frontdesk_internal.search_filter(source, filter, c.metadata);
+  keys := frontdesk_internal.key_columns(source);
   depth := case when query is null or query_embedding is null then search_documents.count
                 else least(greatest(4 * search_documents.count, 40), 10000) end;
   return query execute format(
@@ -210,11 +210,11 @@ begin
   if query_embedding is null then
     raise exception using errcode = 'null_value_not_allowed', message = 'query_embedding is null';
   end if;
-  c := frontdesk.search_columns(source, embedding_column, null, metadata_column, get_current_ts_config());
+  c := frontdesk_internal.search_columns(source, embedding_column, null, metadata_column, get_current_ts_config());
   perform frontdesk.check_search(source::text, query_embedding, array[coalesce(c.dimensions, @extschema:vector@.vector_dims(query_embedding))], explain_search.count, null);
-  condition := frontdesk.search_filter(source, filter, c.metadata);
+  condition := frontdesk_internal.search_filter(source, filter, c.metadata);
   index := (frontdesk.vector_index(source, c.name, c.halves, c.dimensions, @extschema:vector@.vector_dims(query_embedding))).index;
-  w := frontdesk.search_way(source, index, null, condition, explain_search.count);
+  w := frontdesk_internal.search_way(source, index, null, condition, explain_search.count);
   total_rows := w.total;
   matching_rows := w.matching;
   reason := w.reason;

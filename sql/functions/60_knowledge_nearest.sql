@@ -1,7 +1,7 @@
 -- Room 60, knowledge: which way to the nearest rows is the faster one, and going it. The names that are put into SQL here
 -- are quoted, and conditions are made by row_predicate(): no function that runs SQL takes a text of it.
 
-create or replace function frontdesk.vector_column(source regclass, wanted name, out name name, out halves boolean, out dimensions int)
+create or replace function frontdesk_internal.vector_column(source regclass, wanted name, out name name, out halves boolean, out dimensions int)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   names name[];
@@ -33,7 +33,7 @@ begin
     hint = 'Tables with a column of type vector or halfvec can be searched.';
 end
 $$;
-comment on function frontdesk.vector_column is
+comment on function frontdesk_internal.vector_column is
   'internal: the vector column of a table, whether it is a halfvec, and its dimensions where the type says them';
 
 create or replace function frontdesk.check_search(source text, embedding @extschema:vector@.vector, expected int[], count int, threshold float8) returns void
@@ -64,7 +64,9 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk.check_search is 'internal: an error for what cannot be searched with';
+comment on function frontdesk.check_search is
+  'an error for what cannot be searched with: a vector of none of the expected dimensions or without a direction, a '
+  'number of rows or a threshold out of range';
 
 create or replace function frontdesk.vector_index(
   source regclass, name name, halves boolean, dimensions int, given int,
@@ -112,10 +114,10 @@ begin
 end
 $$;
 comment on function frontdesk.vector_index is
-  'internal: the index by which a column''s vectors of this many dimensions are found, and the expressions that make '
-  'the planner use it; rough: what it finds must be compared again';
+  'the index by which a column''s vectors of this many dimensions are found (null: none), its method, and the '
+  'expressions that make the planner use it; rough: what it finds must be compared again';
 
-create or replace function frontdesk.search_way(
+create or replace function frontdesk_internal.search_way(
   source regclass, index regclass, base jsonb, filter jsonb, wanted int,
   out way text, out reason text, out total float8, out matching float8)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
@@ -134,8 +136,8 @@ declare
   index_time float8;
   seen bigint;
   hits bigint;
-  base_test text := (frontdesk.row_predicate(source, base)).predicate;
-  f record := frontdesk.row_predicate(source, filter);
+  base_test text := (frontdesk_internal.row_predicate(source, base)).predicate;
+  f record := frontdesk_internal.row_predicate(source, filter);
   -- What the policies of the table let through is not known.
   filtered boolean := f.predicate is not null or row_security_active(source);
 begin
@@ -178,12 +180,12 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk.search_way is
+comment on function frontdesk_internal.search_way is
   'internal: index or exact, whichever is faster for these conditions (see row_predicate), and why. The filter''s '
   'share is asked of a sample: the planner knows nothing of what stands inside a jsonb, nor that vectors are stored '
   'out of line';
 
-create or replace function frontdesk.dimensions_test(source regclass, name name, given int) returns text
+create or replace function frontdesk_internal.dimensions_test(source regclass, name name, given int) returns text
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   -- A generated column of them saves reading the vector for it.
   select coalesce(
@@ -194,9 +196,9 @@ stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
      limit 1),
     format('@extschema:vector@.vector_dims(d.%I) = %s', name, given))
 $$;
-comment on function frontdesk.dimensions_test is 'internal: the predicate that a vector has this many dimensions';
+comment on function frontdesk_internal.dimensions_test is 'internal: the predicate that a vector has this many dimensions';
 
-create or replace function frontdesk.nearest_query(
+create or replace function frontdesk_internal.nearest_query(
   source regclass, name name, given int, dimensions int, halves boolean, base text, filter text, keys text[],
   way text, target text, operand text, condition text, rough boolean)
 returns text
@@ -216,13 +218,13 @@ begin
   end if;
   -- The subquery stands between the order and any index.
   return format('select s.home, s.place, s.distance from (select d.tableoid as home, d.ctid as place, %s as distance%s from %s d where d.%I is not null and %s and %s offset 0) s where s.distance <> ''NaN'' order by s.distance, %s limit $2',
-    distance, columns, source, name, case when dimensions = given then 'true' else frontdesk.dimensions_test(source, name, given) end, tests, sorting);
+    distance, columns, source, name, case when dimensions = given then 'true' else frontdesk_internal.dimensions_test(source, name, given) end, tests, sorting);
 end
 $$;
-comment on function frontdesk.nearest_query is
+comment on function frontdesk_internal.nearest_query is
   'internal: the query that find_nearest() runs: $1 is the vector, $2 how many';
 
-create or replace function frontdesk.key_columns(source regclass) returns text[]
+create or replace function frontdesk_internal.key_columns(source regclass) returns text[]
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
   return coalesce(
@@ -231,7 +233,7 @@ begin
      where i.indrelid = source and i.indisprimary and a.attrelid = source and a.attnum = k.attnum), '{ctid}');
 end
 $$;
-comment on function frontdesk.key_columns is 'internal: the columns of the primary key, quoted; ctid without one';
+comment on function frontdesk_internal.key_columns is 'internal: the columns of the primary key, quoted; ctid without one';
 
 create or replace function frontdesk.find_nearest(
   source regclass, name name, embedding @extschema:vector@.vector, base jsonb, filter jsonb, count int, keys name[] = null,
@@ -249,14 +251,14 @@ declare
   homes oid[];
   places tid[];
   distances float8[];
-  base_test text := (frontdesk.row_predicate(source, base)).predicate;
-  filter_test text := (frontdesk.row_predicate(source, filter)).predicate;
-  ordered text[] := coalesce((select array_agg(quote_ident(k.name) order by k.n) from unnest(keys) with ordinality k (name, n)), frontdesk.key_columns(source));
+  base_test text := (frontdesk_internal.row_predicate(source, base)).predicate;
+  filter_test text := (frontdesk_internal.row_predicate(source, filter)).predicate;
+  ordered text[] := coalesce((select array_agg(quote_ident(k.name) order by k.n) from unnest(keys) with ordinality k (name, n)), frontdesk_internal.key_columns(source));
 begin
-  v := frontdesk.vector_column(source, name);
+  v := frontdesk_internal.vector_column(source, name);
   i := frontdesk.vector_index(source, v.name, v.halves, v.dimensions, given);
   if forced is null then
-    forced := (frontdesk.search_way(source, i.index, base, filter, count)).way;
+    forced := (frontdesk_internal.search_way(source, i.index, base, filter, count)).way;
   end if;
   if forced = 'index' and i.index is not null then
     -- All other ways sort. The planner takes them at times, not knowing what a vector stored out of line costs.
@@ -269,7 +271,7 @@ begin
         where c.oid = i.index and o.option like 'lists=%'))))::text, true);
     end if;
     execute format('select array_agg(n.home), array_agg(n.place), array_agg(n.distance) from (%s) n',
-      frontdesk.nearest_query(source, v.name, given, v.dimensions, v.halves, base_test, filter_test, ordered, 'index', i.target, i.operand, i.condition, i.rough))
+      frontdesk_internal.nearest_query(source, v.name, given, v.dimensions, v.halves, base_test, filter_test, ordered, 'index', i.target, i.operand, i.condition, i.rough))
     into homes, places, distances using embedding, count;
     perform set_config('enable_sort', 'on', true);
     if cardinality(places) = count then
@@ -280,10 +282,13 @@ begin
   -- Here too when the index gave up early: as many rows as there are is the promise.
   return query execute format('select n.home, n.place, n.distance, %L from (%s) n',
     case when forced = 'index' then 'exact, the index found too few' else 'exact' end,
-    frontdesk.nearest_query(source, v.name, given, v.dimensions, v.halves, base_test, filter_test, ordered, 'exact', null, null, null, null))
+    frontdesk_internal.nearest_query(source, v.name, given, v.dimensions, v.halves, base_test, filter_test, ordered, 'exact', null, null, null, null))
   using embedding, count;
 end
 $$;
 comment on function frontdesk.find_nearest is
-  'internal: the rows nearest to a vector, by table and place, nearest first, equally near ones by keys (null: the '
-  'primary key). base and filter are conditions of row_predicate()';
+  'the rows nearest to a vector, by table and place (tableoid, ctid), nearest first, equally near ones by keys '
+  '(null: the primary key). base and filter are conditions on the rows, a list of {"column": ...} with "is": value, '
+  '"in": [values], "is_null": true or false, or "matches": filter; base holds for all rows that an index of vectors '
+  'has. breadth: as hnsw.ef_search; forced: index or exact, null: whichever is faster. Reads with the rights of the '
+  'caller';

@@ -1,11 +1,11 @@
 -- Room 85, crm: the business, as ordinary tables of whoever calls install_crm(). Its scripts are in sql/crm.
 
-create or replace function frontdesk.crm_scripts() returns table (name text, script text)
+create or replace function frontdesk_internal.crm_scripts() returns table (name text, script text)
 immutable language sql set search_path = pg_catalog, pg_temp as $scripts$
 values
 @crm_scripts@
 $scripts$;
-comment on function frontdesk.crm_scripts() is 'internal: what install_crm() runs, in this order';
+comment on function frontdesk_internal.crm_scripts() is 'internal: what install_crm() runs, in this order';
 
 create or replace function frontdesk.crm_version() returns text
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -27,12 +27,12 @@ $$;
 comment on function frontdesk.crm_version() is
   'the version of schema crm in this database; null where install_crm() was not called, or where you may not read it';
 
-create or replace function frontdesk.run_script(role regrole, script text) returns void
+create or replace function frontdesk_internal.run_script(role regrole, script text) returns void
 strict language c as 'MODULE_PATHNAME', 'run_script_wrapper';
-comment on function frontdesk.run_script(regrole, text) is
+comment on function frontdesk_internal.run_script(regrole, text) is
   'internal, for superusers: a script of install_crm() with the rights of this role and no more, as which nobody gets back to those of the caller';
 
-create or replace function frontdesk.crm_role() returns regrole
+create or replace function frontdesk_internal.crm_role() returns regrole
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   title constant text := 'owner of schema crm, made by pg_frontdesk';
@@ -63,10 +63,10 @@ begin
   return r.oid;
 end
 $$;
-comment on function frontdesk.crm_role() is
+comment on function frontdesk_internal.crm_role() is
   'internal: the role without LOGIN that owns schema crm where a superuser installs it, made when it is missing';
 
-create or replace function frontdesk.crm_owner() returns regrole
+create or replace function frontdesk_internal.crm_owner() returns regrole
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   owner oid := (select n.nspowner from pg_namespace n where n.nspname = 'crm');
@@ -76,7 +76,7 @@ declare
 begin
   if owner is null then
     if by_superuser then
-      return frontdesk.crm_role();
+      return frontdesk_internal.crm_role();
     end if;
     return quote_ident(current_user)::regrole;
   elsif by_superuser and not (select r.rolsuper from pg_roles r where r.oid = owner) and owner::regrole::text <> 'frontdesk_crm'
@@ -94,15 +94,15 @@ begin
       hint = 'Rename it: alter schema crm rename to crm_old;';
   end if;
   if by_superuser then
-    return frontdesk.crm_role();
+    return frontdesk_internal.crm_role();
   end if;
   return quote_ident(current_user)::regrole;
 end
 $$;
-comment on function frontdesk.crm_owner() is
+comment on function frontdesk_internal.crm_owner() is
   'internal: as whom install_crm() works: its caller, or for a superuser frontdesk_crm; an error where schema crm is somebody else''s';
 
-create or replace function frontdesk.crm_hand_over(owner regrole) returns void
+create or replace function frontdesk_internal.crm_hand_over(owner regrole) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   o record;
@@ -130,11 +130,11 @@ begin
   where r.rolsuper and (j.name = 'crm rescore' or j.name like 'crm: %');
 end
 $$;
-comment on function frontdesk.crm_hand_over(regrole) is 'internal: schema crm, which a superuser owns, goes to the role that is to own it';
+comment on function frontdesk_internal.crm_hand_over(regrole) is 'internal: schema crm, which a superuser owns, goes to the role that is to own it';
 
-create or replace function frontdesk.crm_lock(owner regrole) returns void
+create or replace function frontdesk_internal.crm_lock(owner regrole) returns void
 language c strict as 'MODULE_PATHNAME', 'crm_lock_wrapper';
-comment on function frontdesk.crm_lock(regrole) is
+comment on function frontdesk_internal.crm_lock(regrole) is
   'internal: one installation of crm at a time, to the end of the transaction; for roles with the rights of its owner';
 
 create or replace function frontdesk.install_crm(sample_data boolean = false) returns text
@@ -151,8 +151,8 @@ declare
   s record;
   script text;
 begin
-  perform frontdesk.crm_lock(frontdesk.crm_owner());
-  owner := frontdesk.crm_owner();
+  perform frontdesk_internal.crm_lock(frontdesk_internal.crm_owner());
+  owner := frontdesk_internal.crm_owner();
   -- Events of its triggers, watches of its tables, and score models of its accounts; the first it cannot do without.
   for needed in
     select p.oid::regprocedure from pg_proc p
@@ -171,7 +171,7 @@ begin
     execute format('create schema crm authorization %s', owner);
     comment on schema crm is 'the front desk of a business, by pg_frontdesk';
   elsif (select r.rolsuper from pg_namespace n join pg_roles r on r.oid = n.nspowner where n.nspname = 'crm') and owner::oid <> quote_ident(current_user)::regrole then
-    perform frontdesk.crm_hand_over(owner);
+    perform frontdesk_internal.crm_hand_over(owner);
   end if;
   there := frontdesk.crm_version();
   if string_to_array(there, '.')::int[] > string_to_array(this_version, '.')::int[] then
@@ -191,17 +191,17 @@ begin
     execute format('grant usage on schema %I to %s', needed, owner);
   end loop;
   for s in
-    select c.name, c.script from frontdesk.crm_scripts() c
+    select c.name, c.script from frontdesk_internal.crm_scripts() c
     union all
     select 'the version', format('insert into crm.installation (version) values (%L)
       on conflict (only_row) do update set version = excluded.version, updated_at = clock_timestamp()', this_version)
     union all
     select 'the sample data', 'select crm.load_sample_data()' where sample_data
   loop
-    script := frontdesk.crm_text(s.script);
+    script := frontdesk_internal.crm_text(s.script);
     begin
       if by_superuser then
-        perform frontdesk.run_script(owner, script);
+        perform frontdesk_internal.run_script(owner, script);
       else
         execute script;
       end if;
@@ -225,7 +225,7 @@ $$;
 comment on function frontdesk.install_crm(boolean) is
   'create, repair or upgrade schema crm: accounts, leads, appointments, documents ... as ordinary tables. They belong to the caller, or to a role frontdesk_crm without LOGIN when a superuser calls it. Rows are kept, nothing is dropped. sample_data: a small business to look at. Needs CREATE on the database, and execute on frontdesk.emit()';
 
-create or replace function frontdesk.crm_text(script text) returns text
+create or replace function frontdesk_internal.crm_text(script text) returns text
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   e record;
@@ -239,7 +239,7 @@ begin
   return script;
 end
 $$;
-comment on function frontdesk.crm_text(text) is 'internal: a script of schema crm with @schema:extension@ replaced by where that extension is';
+comment on function frontdesk_internal.crm_text(text) is 'internal: a script of schema crm with @schema:extension@ replaced by where that extension is';
 
 create or replace function frontdesk.uninstall_crm(confirm text = null) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$

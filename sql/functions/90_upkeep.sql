@@ -51,50 +51,56 @@ comment on function frontdesk_internal.give_identity is
   'internal: a table without a primary key has its whole rows as replica identity: where all tables are published, '
   'its rows can be changed and deleted all the same';
 
-create or replace function frontdesk.make_partition(parent text, day date) returns boolean
+create or replace function frontdesk_internal.log_table(log text) returns regclass
+stable language sql set search_path = pg_catalog, pg_temp as $$
+  select case log when 'event' then 'frontdesk.event' else 'frontdesk_internal.' || log end::regclass
+$$;
+comment on function frontdesk_internal.log_table is 'internal: the table of this log';
+
+create or replace function frontdesk_internal.make_partition(parent text, day date) returns boolean
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   partition text := format('%s_%s', parent, to_char(day, 'YYYYMMDD'));
 begin
-  if to_regclass('frontdesk.' || partition) is not null then
+  if to_regclass('frontdesk_internal.' || partition) is not null then
     return false;
   end if;
-  execute format('create table frontdesk.%I partition of frontdesk.%I for values from (%L) to (%L)', partition, parent,
-    day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC');
+  execute format('create table frontdesk_internal.%I partition of %s for values from (%L) to (%L)', partition,
+    frontdesk_internal.log_table(parent), day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC');
   -- Default privileges of the role that makes it are not meant for the log.
-  perform frontdesk_internal.revoke_from_others(format('frontdesk.%I', partition)::regclass);
+  perform frontdesk_internal.revoke_from_others(format('frontdesk_internal.%I', partition)::regclass);
   -- A member, so that pg_dump leaves the log alone and DROP EXTENSION takes it along.
-  if not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = ('frontdesk.' || partition)::regclass and deptype = 'e') then
-    execute format('alter extension pg_frontdesk add table frontdesk.%I', partition);
+  if not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = ('frontdesk_internal.' || partition)::regclass and deptype = 'e') then
+    execute format('alter extension pg_frontdesk add table frontdesk_internal.%I', partition);
   end if;
-  execute format('alter table frontdesk.%I replica identity full', partition);
+  execute format('alter table frontdesk_internal.%I replica identity full', partition);
   return true;
 exception when check_violation then
   -- The default partition has rows of that day already: they stay there.
   return false;
 end
 $$;
-comment on function frontdesk.make_partition is
+comment on function frontdesk_internal.make_partition is
   'internal: the partition of a UTC day; false when it is there or its rows are in the default partition';
 
-create or replace function frontdesk.expired_partitions(parent text, keep interval) returns setof name
+create or replace function frontdesk_internal.expired_partitions(parent text, keep interval) returns setof name
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
-  where i.inhparent = ('frontdesk.' || parent)::regclass and c.relname ~ E'_\\d{8}$'
+  where i.inhparent = frontdesk_internal.log_table(parent) and c.relname ~ E'_\\d{8}$'
     and (to_date(right(c.relname, 8), 'YYYYMMDD') + 1)::timestamp at time zone 'UTC' <= frontdesk.now() - keep
   order by c.relname
 $$;
-comment on function frontdesk.expired_partitions is 'internal: the days that are wholly older than this';
+comment on function frontdesk_internal.expired_partitions is 'internal: the days that are wholly older than this';
 
-create or replace function frontdesk.kept(parent text) returns interval
+create or replace function frontdesk_internal.kept(parent text) returns interval
 stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   select current_setting(case parent when 'event' then 'frontdesk.event_retention'
     when 'attempt_success' then 'frontdesk.success_retention' when 'attempt_failure' then 'frontdesk.failure_retention'
     when 'job_run_success' then 'frontdesk.job_retention' else 'frontdesk.job_failure_retention' end)::interval
 $$;
-comment on function frontdesk.kept(text) is 'internal: how long the rows of this log are kept';
+comment on function frontdesk_internal.kept(text) is 'internal: how long the rows of this log are kept';
 
-create or replace function frontdesk.maintain_step() returns boolean
+create or replace function frontdesk_internal.maintain_step() returns boolean
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp set lock_timeout = '100ms' as $$
 declare
   -- In the order in which a reader of the log locks them.
@@ -105,13 +111,13 @@ declare
 begin
   foreach log in array logs loop
     for day in 0 .. 7 loop
-      if frontdesk.make_partition(log, today + day) then
+      if frontdesk_internal.make_partition(log, today + day) then
         return true;
       end if;
     end loop;
-    for partition in select frontdesk.expired_partitions(log, frontdesk.kept(log)) limit 1 loop
-      execute format('alter extension pg_frontdesk drop table frontdesk.%I', partition);
-      execute format('drop table frontdesk.%I', partition);
+    for partition in select frontdesk_internal.expired_partitions(log, frontdesk_internal.kept(log)) limit 1 loop
+      execute format('alter extension pg_frontdesk drop table frontdesk_internal.%I', partition);
+      execute format('drop table frontdesk_internal.%I', partition);
       return true;
     end loop;
   end loop;
@@ -120,33 +126,33 @@ exception when lock_not_available then
   return null;
 end
 $$;
-comment on function frontdesk.maintain_step is
+comment on function frontdesk_internal.maintain_step is
   'internal: make one partition of the coming week or drop one that is past its retention; false when there is none, '
   'null when somebody reads the log just now';
 
-create or replace function frontdesk.maintain_rest() returns void
+create or replace function frontdesk_internal.maintain_rest() returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   today date := (frontdesk.now() at time zone 'UTC')::date;
-  oldest timestamptz := frontdesk.now() - frontdesk.kept('event');
+  oldest timestamptz := frontdesk.now() - frontdesk_internal.kept('event');
   late text;
 begin
   -- Whoever loses events by retention is named a day before.
   select string_agg(e.name, ', ') into late
-  from frontdesk.cursor c join frontdesk.endpoint e on e.id = c.endpoint_id
+  from frontdesk_internal.cursor c join frontdesk_internal.endpoint e on e.id = c.endpoint_id
   where c.since > '-infinity' and c.since < oldest + interval '1 day';
   if late is not null then
     raise warning 'endpoints % have events that are about to leave the log unsent (frontdesk.event_retention)', late;
   end if;
-  delete from frontdesk.event_default e where e.created_at < oldest;
-  delete from frontdesk.attempt_success_default a where a.started_at < frontdesk.now() - frontdesk.kept('attempt_success');
-  delete from frontdesk.attempt_failure_default a where a.started_at < frontdesk.now() - frontdesk.kept('attempt_failure');
-  delete from frontdesk.job_run_success_default r where r.started_at < frontdesk.now() - frontdesk.kept('job_run_success');
-  delete from frontdesk.job_run_failure_default r where r.started_at < frontdesk.now() - frontdesk.kept('job_run_failure');
-  delete from frontdesk.job j where j.run_at < frontdesk.now() - frontdesk.kept('job_run_failure') and not j.active;
-  delete from frontdesk.retry r where r.event_at < oldest - interval '1 day';
-  delete from frontdesk.dead_letter d where d.event_at < oldest - interval '1 day';
-  delete from frontdesk.endpoint_secret s where s.expires_at < frontdesk.now();
+  delete from frontdesk_internal.event_default e where e.created_at < oldest;
+  delete from frontdesk_internal.attempt_success_default a where a.started_at < frontdesk.now() - frontdesk_internal.kept('attempt_success');
+  delete from frontdesk_internal.attempt_failure_default a where a.started_at < frontdesk.now() - frontdesk_internal.kept('attempt_failure');
+  delete from frontdesk_internal.job_run_success_default r where r.started_at < frontdesk.now() - frontdesk_internal.kept('job_run_success');
+  delete from frontdesk_internal.job_run_failure_default r where r.started_at < frontdesk.now() - frontdesk_internal.kept('job_run_failure');
+  delete from frontdesk_internal.job j where j.run_at < frontdesk.now() - frontdesk_internal.kept('job_run_failure') and not j.active;
+  delete from frontdesk_internal.retry r where r.event_at < oldest - interval '1 day';
+  delete from frontdesk_internal.dead_letter d where d.event_at < oldest - interval '1 day';
+  delete from frontdesk_internal.endpoint_secret s where s.expires_at < frontdesk.now();
   perform brin_summarize_new_values(i.indexrelid::regclass)
   from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am a on a.oid = c.relam
   join pg_inherits h on h.inhrelid = i.indrelid
@@ -154,7 +160,7 @@ begin
     and i.indrelid::regclass::text ~ (to_char(today, 'YYYYMMDD') || '|' || to_char(today - 1, 'YYYYMMDD') || '|default');
 end
 $$;
-comment on function frontdesk.maintain_rest is
+comment on function frontdesk_internal.maintain_rest is
   'internal: what is past its retention outside the daily partitions, and the index by id';
 
 create or replace function frontdesk.maintain() returns text
@@ -164,11 +170,11 @@ declare
   more boolean;
 begin
   loop
-    more := frontdesk.maintain_step();
+    more := frontdesk_internal.maintain_step();
     exit when more is not true;
     steps := steps + 1;
   end loop;
-  perform frontdesk.maintain_rest();
+  perform frontdesk_internal.maintain_rest();
   return format('%s partitions made or dropped%s', steps, case when more is null then '; somebody reads the log, call again later' else '' end);
 end
 $$;
@@ -178,7 +184,7 @@ comment on function frontdesk.maintain is
 
 do $$
 begin
-  perform frontdesk.make_partition(p, (pg_catalog.now() at time zone 'UTC')::date + d)
+  perform frontdesk_internal.make_partition(p, (pg_catalog.now() at time zone 'UTC')::date + d)
   from unnest('{event,attempt_success,attempt_failure,job_run_success,job_run_failure}'::text[]) p, generate_series(0, 7) d;
   perform frontdesk_internal.give_identity();
 end

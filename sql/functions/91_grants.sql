@@ -20,7 +20,7 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- What other roles hold at the installation comes from default privileges, which nobody meant for these objects. Later,
   -- what an administrator granted on a verb or a view of the class "owner" or "public" is kept.
-  installing boolean := (select bool_and(i.installed_at = now()) from frontdesk.installation i);
+  installing boolean := (select bool_and(i.installed_at = now()) from frontdesk_internal.installation i);
   o record;
   grantee regrole;
 begin
@@ -63,7 +63,8 @@ begin
     execute format('revoke all on schema %I from %s cascade', o.nspname,
       case o.grantee when 0 then 'public' else o.grantee::regrole::text end);
   end loop;
-  grant usage on schema frontdesk to public;
+  -- Verbs that run as their caller name what they call in the second; all else there is nobody's.
+  grant usage on schema frontdesk, frontdesk_internal to public;
 end
 $$;
 comment on function frontdesk_internal.apply_grants is

@@ -60,16 +60,17 @@ begin
 end
 $$;
 
--- What only the verbs themselves call. A public verb that writes our tables is declared
+-- Schema frontdesk is what one may type and read: verbs, views, types. All the rest is here: tables, what the engine calls,
+-- trigger functions, helpers. A public verb that writes our tables is declared
 --   create or replace function frontdesk.v(...) returns ... language c as 'MODULE_PATHNAME', 'verb';
 -- and does its work in frontdesk_internal.v with the same argument types, as the extension's owner (src/pg/door.rs). There
 -- frontdesk_internal.caller() is the role that called, which pg_has_role() is asked about. So nobody needs a right on a table.
 create schema frontdesk_internal;
-comment on schema frontdesk_internal is 'pg_frontdesk''s own: what stands behind its verbs. Nobody but the owner may use it';
+comment on schema frontdesk_internal is 'pg_frontdesk''s own: tables, what the engine calls, and what stands behind the verbs. It may change in any version';
 
 -- Who this installation is, and what it is meant to be doing.
 
-create table frontdesk.installation (
+create table frontdesk_internal.installation (
   id uuid primary key default gen_random_uuid(),
   system_identifier bigint not null,
   database_oid oid not null,
@@ -79,41 +80,41 @@ create table frontdesk.installation (
   config_version bigint not null default 1,
   installed_at timestamptz not null default now()
 );
-comment on table frontdesk.installation is
+comment on table frontdesk_internal.installation is
   'the identity of this installation (part of every webhook-id), where it was installed, and whether the engine may work. One row; a second one came with the data of a dump. A copy that runs elsewhere stays silent until adopt().';
 
-insert into frontdesk.installation (system_identifier, database_oid)
+insert into frontdesk_internal.installation (system_identifier, database_oid)
 select s.system_identifier, d.oid
 from pg_control_system() s, pg_database d
 where d.datname = current_database();
 
-select pg_catalog.pg_extension_config_dump('frontdesk.installation', '');
+select pg_catalog.pg_extension_config_dump('frontdesk_internal.installation', '');
 
 -- What endpoints and jobs have as their home. Here, because it is their default.
-create function frontdesk.installation_id() returns uuid
+create function frontdesk_internal.installation_id() returns uuid
 stable language sql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
-  select i.id from frontdesk.installation i order by i.installed_at, i.id limit 1
+  select i.id from frontdesk_internal.installation i order by i.installed_at, i.id limit 1
 $$;
-comment on function frontdesk.installation_id() is 'internal: the identity of this installation';
+comment on function frontdesk_internal.installation_id() is 'internal: the identity of this installation';
 
 -- Whose log of events and attempts this database has. Left out of dumps, as the log is: where it is another's than the
 -- installation's, what the endpoints say of transactions means nothing here.
-create table frontdesk.log_owner (
+create table frontdesk_internal.log_owner (
   installation uuid primary key
 );
-comment on table frontdesk.log_owner is 'one row: the installation whose events are in the log';
-insert into frontdesk.log_owner (installation) select i.id from frontdesk.installation i;
+comment on table frontdesk_internal.log_owner is 'one row: the installation whose events are in the log';
+insert into frontdesk_internal.log_owner (installation) select i.id from frontdesk_internal.installation i;
 
 -- A role, as regrole has it, in tables that a dump brings: the name of a role that is not there is no error, which would lose
 -- all rows of the table, but 0: nobody. Nor does the number of a role that was dropped become another one elsewhere.
 create type frontdesk.role;
-create function frontdesk.role_in(cstring) returns frontdesk.role
+create function frontdesk_internal.role_in(cstring) returns frontdesk.role
 strict stable parallel safe language c as 'MODULE_PATHNAME', 'role_in_wrapper';
-create function frontdesk.role_out(frontdesk.role) returns cstring
+create function frontdesk_internal.role_out(frontdesk.role) returns cstring
 strict stable parallel safe language c as 'MODULE_PATHNAME', 'role_out_wrapper';
-create type frontdesk.role (input = frontdesk.role_in, output = frontdesk.role_out, like = pg_catalog.oid);
-comment on function frontdesk.role_in(cstring) is 'internal: of the type role';
-comment on function frontdesk.role_out(frontdesk.role) is 'internal: of the type role';
+create type frontdesk.role (input = frontdesk_internal.role_in, output = frontdesk_internal.role_out, like = pg_catalog.oid);
+comment on function frontdesk_internal.role_in(cstring) is 'internal: of the type role';
+comment on function frontdesk_internal.role_out(frontdesk.role) is 'internal: of the type role';
 comment on type frontdesk.role is 'a role by its name; "-", nobody, where there is none of that name';
 create cast (frontdesk.role as oid) without function as implicit;
 create cast (frontdesk.role as regrole) without function as implicit;
@@ -122,13 +123,13 @@ create cast (regrole as frontdesk.role) without function as assignment;
 
 -- And a table, as regclass has it: one that was left out of a dump, or is restored later, does not lose the others' rows.
 create type frontdesk.relation;
-create function frontdesk.relation_in(cstring) returns frontdesk.relation
+create function frontdesk_internal.relation_in(cstring) returns frontdesk.relation
 strict stable parallel safe language c as 'MODULE_PATHNAME', 'relation_in_wrapper';
-create function frontdesk.relation_out(frontdesk.relation) returns cstring
+create function frontdesk_internal.relation_out(frontdesk.relation) returns cstring
 strict stable parallel safe language c as 'MODULE_PATHNAME', 'relation_out_wrapper';
-create type frontdesk.relation (input = frontdesk.relation_in, output = frontdesk.relation_out, like = pg_catalog.oid);
-comment on function frontdesk.relation_in(cstring) is 'internal: of the type relation';
-comment on function frontdesk.relation_out(frontdesk.relation) is 'internal: of the type relation';
+create type frontdesk.relation (input = frontdesk_internal.relation_in, output = frontdesk_internal.relation_out, like = pg_catalog.oid);
+comment on function frontdesk_internal.relation_in(cstring) is 'internal: of the type relation';
+comment on function frontdesk_internal.relation_out(frontdesk.relation) is 'internal: of the type relation';
 comment on type frontdesk.relation is 'a table by its name; "-", none, where there is none of that name';
 create cast (frontdesk.relation as oid) without function as implicit;
 create cast (frontdesk.relation as regclass) without function as implicit;

@@ -1,6 +1,6 @@
 -- The append-only log of what happened. Written by capture() and emit(), read by the engine, dropped by the day.
 
-create sequence frontdesk.event_id_seq;
+create sequence frontdesk_internal.event_id_seq;
 
 create table frontdesk.event (
   id bigint not null,
@@ -35,4 +35,4 @@ comment on column frontdesk.event.user_id is 'setting frontdesk.user_id at the t
 create index event_xid_id on frontdesk.event (xid, id);
 create index event_id on frontdesk.event using brin (id) with (pages_per_range = 16);
 
-create table frontdesk.event_default partition of frontdesk.event default;
+create table frontdesk_internal.event_default partition of frontdesk.event default;

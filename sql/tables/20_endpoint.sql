@@ -1,6 +1,6 @@
 -- Where events go.
 
-create table frontdesk.endpoint (
+create table frontdesk_internal.endpoint (
   id bigint generated always as identity primary key,
   name text not null unique,
   url text not null,
@@ -23,22 +23,22 @@ create table frontdesk.endpoint (
   failures int not null default 0,
   open_until timestamptz,
   problem text,
-  home uuid default frontdesk.installation_id(),
+  home uuid default frontdesk_internal.installation_id(),
   created_at timestamptz not null default now(),
   created_snapshot pg_snapshot not null default pg_current_snapshot(),
   updated_at timestamptz not null default now()
 );
-comment on table frontdesk.endpoint is 'where events are delivered; changed through add_endpoint(), alter_endpoint(), pause_endpoint() ...';
-comment on column frontdesk.endpoint.headers is 'headers that are no secret; those that look like credentials are kept in endpoint_secret';
-comment on column frontdesk.endpoint.credentials is 'the names of the credential headers: without the value of each of them nothing is sent';
-comment on column frontdesk.endpoint.problem is 'why nothing is sent to it although it is active; its events wait';
-comment on column frontdesk.endpoint.home is 'the installation that it was added to: one that came with a dump, or a part of one, gets nothing before adopt()';
-comment on column frontdesk.endpoint.state is 'active; paused by someone; disabled by the engine (410 Gone, or failing for five days)';
-comment on column frontdesk.endpoint.failing_since is 'first failure of the present series; null while deliveries succeed';
-comment on column frontdesk.endpoint.open_until is 'the circuit breaker is open until then: nothing is sent but a probe after it';
-comment on column frontdesk.endpoint.created_snapshot is 'events committed before this are not for this endpoint';
+comment on table frontdesk_internal.endpoint is 'where events are delivered; changed through add_endpoint(), alter_endpoint(), pause_endpoint() ...';
+comment on column frontdesk_internal.endpoint.headers is 'headers that are no secret; those that look like credentials are kept in endpoint_secret';
+comment on column frontdesk_internal.endpoint.credentials is 'the names of the credential headers: without the value of each of them nothing is sent';
+comment on column frontdesk_internal.endpoint.problem is 'why nothing is sent to it although it is active; its events wait';
+comment on column frontdesk_internal.endpoint.home is 'the installation that it was added to: one that came with a dump, or a part of one, gets nothing before adopt()';
+comment on column frontdesk_internal.endpoint.state is 'active; paused by someone; disabled by the engine (410 Gone, or failing for five days)';
+comment on column frontdesk_internal.endpoint.failing_since is 'first failure of the present series; null while deliveries succeed';
+comment on column frontdesk_internal.endpoint.open_until is 'the circuit breaker is open until then: nothing is sent but a probe after it';
+comment on column frontdesk_internal.endpoint.created_snapshot is 'events committed before this are not for this endpoint';
 
-create table frontdesk.endpoint_secret (
+create table frontdesk_internal.endpoint_secret (
   id bigint generated always as identity primary key,
   endpoint_id bigint not null,
   header text,
@@ -46,13 +46,13 @@ create table frontdesk.endpoint_secret (
   created_at timestamptz not null default now(),
   expires_at timestamptz
 );
-comment on table frontdesk.endpoint_secret is 'signing secrets and credential headers, sealed with the key of frontdesk.secret_key_file when there is one';
-comment on column frontdesk.endpoint_secret.header is 'null: a signing secret; else the name of the header whose value this is';
-comment on column frontdesk.endpoint_secret.expires_at is 'a rotated secret signs beside the new one until then';
+comment on table frontdesk_internal.endpoint_secret is 'signing secrets and credential headers, sealed with the key of frontdesk.secret_key_file when there is one';
+comment on column frontdesk_internal.endpoint_secret.header is 'null: a signing secret; else the name of the header whose value this is';
+comment on column frontdesk_internal.endpoint_secret.expires_at is 'a rotated secret signs beside the new one until then';
 -- No foreign key: a parallel restore of a dump brings these rows in any order.
-create index endpoint_secret_endpoint_id on frontdesk.endpoint_secret (endpoint_id);
+create index endpoint_secret_endpoint_id on frontdesk_internal.endpoint_secret (endpoint_id);
 
-select pg_catalog.pg_extension_config_dump('frontdesk.endpoint', '');
-select pg_catalog.pg_extension_config_dump('frontdesk.endpoint_secret', '');
-select pg_catalog.pg_extension_config_dump('frontdesk.endpoint_id_seq', '');
-select pg_catalog.pg_extension_config_dump('frontdesk.endpoint_secret_id_seq', '');
+select pg_catalog.pg_extension_config_dump('frontdesk_internal.endpoint', '');
+select pg_catalog.pg_extension_config_dump('frontdesk_internal.endpoint_secret', '');
+select pg_catalog.pg_extension_config_dump('frontdesk_internal.endpoint_id_seq', '');
+select pg_catalog.pg_extension_config_dump('frontdesk_internal.endpoint_secret_id_seq', '');

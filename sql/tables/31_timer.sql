@@ -1,6 +1,6 @@
 -- Timers: "emit this event so long before or after that column, if this still holds".
 
-create table frontdesk.timer_rule (
+create table frontdesk_internal.timer_rule (
   id bigint generated always as identity primary key,
   name text not null unique,
   source frontdesk.relation not null,
@@ -21,14 +21,14 @@ create table frontdesk.timer_rule (
   problem text,
   created_at timestamptz not null default now()
 );
-comment on table frontdesk.timer_rule is 'rules of remind(): which event is emitted how long after (or, negative, before) which column';
-comment on column frontdesk.timer_rule.timezone is 'of columns that have none, and of days and months in the offset';
-comment on column frontdesk.timer_rule.filled_in is 'the database whose rows have their timers: another one (a restored dump) makes them at its start';
-comment on column frontdesk.timer_rule.tenant_column is 'column whose value is the tenant of the event; null: as the table is watched';
-comment on column frontdesk.timer_rule.payload is 'signature of a function of a row that makes what the event carries; null: the row itself. As text, because pg_upgrade takes no regprocedure';
-comment on column frontdesk.timer_rule.problem is 'why it emits nothing any more';
+comment on table frontdesk_internal.timer_rule is 'rules of remind(): which event is emitted how long after (or, negative, before) which column';
+comment on column frontdesk_internal.timer_rule.timezone is 'of columns that have none, and of days and months in the offset';
+comment on column frontdesk_internal.timer_rule.filled_in is 'the database whose rows have their timers: another one (a restored dump) makes them at its start';
+comment on column frontdesk_internal.timer_rule.tenant_column is 'column whose value is the tenant of the event; null: as the table is watched';
+comment on column frontdesk_internal.timer_rule.payload is 'signature of a function of a row that makes what the event carries; null: the row itself. As text, because pg_upgrade takes no regprocedure';
+comment on column frontdesk_internal.timer_rule.problem is 'why it emits nothing any more';
 
-create table frontdesk.timer (
+create table frontdesk_internal.timer (
   rule_id bigint not null,
   key text not null,
   at timestamptz not null,
@@ -38,14 +38,14 @@ create table frontdesk.timer (
   reason text,
   primary key (rule_id, key, at)
 );
-comment on table frontdesk.timer is 'pending timers, one per rule and row, in step with the row; and those that are done, as long as the row is there, so that none fires twice';
-comment on column frontdesk.timer.at is 'the value of the column';
-comment on column frontdesk.timer.outcome is 'null: pending; fired, late, expired, broken';
-comment on column frontdesk.timer.reason is 'why it is broken';
-create index timer_due on frontdesk.timer (rule_id, due_at) where outcome is null;
+comment on table frontdesk_internal.timer is 'pending timers, one per rule and row, in step with the row; and those that are done, as long as the row is there, so that none fires twice';
+comment on column frontdesk_internal.timer.at is 'the value of the column';
+comment on column frontdesk_internal.timer.outcome is 'null: pending; fired, late, expired, broken';
+comment on column frontdesk_internal.timer.reason is 'why it is broken';
+create index timer_due on frontdesk_internal.timer (rule_id, due_at) where outcome is null;
 
 -- Left out of dumps, because it is about this server.
-create table frontdesk.timer_state (
+create table frontdesk_internal.timer_state (
   rule_id bigint primary key,
   batch int check (batch > 0),
   retry_at timestamptz,
@@ -53,12 +53,12 @@ create table frontdesk.timer_state (
   broken bigint not null default 0,
   trouble text
 ) with (fillfactor = 50);
-comment on table frontdesk.timer_state is 'rules whose reminders did not all go well: a batch that fails is tried again with half of its timers, down to one, which is then broken';
-comment on column frontdesk.timer_state.batch is 'how many timers are taken at once; null: as many as there are';
-comment on column frontdesk.timer_state.retry_at is 'when the rule is tried again';
-comment on column frontdesk.timer_state.failures is 'in a row';
-comment on column frontdesk.timer_state.broken is 'timers that will never fire, because what makes their event fails';
-comment on column frontdesk.timer_state.trouble is 'what is wrong at present';
+comment on table frontdesk_internal.timer_state is 'rules whose reminders did not all go well: a batch that fails is tried again with half of its timers, down to one, which is then broken';
+comment on column frontdesk_internal.timer_state.batch is 'how many timers are taken at once; null: as many as there are';
+comment on column frontdesk_internal.timer_state.retry_at is 'when the rule is tried again';
+comment on column frontdesk_internal.timer_state.failures is 'in a row';
+comment on column frontdesk_internal.timer_state.broken is 'timers that will never fire, because what makes their event fails';
+comment on column frontdesk_internal.timer_state.trouble is 'what is wrong at present';
 
-select pg_catalog.pg_extension_config_dump('frontdesk.timer_rule', '');
-select pg_catalog.pg_extension_config_dump('frontdesk.timer_rule_id_seq', '');
+select pg_catalog.pg_extension_config_dump('frontdesk_internal.timer_rule', '');
+select pg_catalog.pg_extension_config_dump('frontdesk_internal.timer_rule_id_seq', '');

@@ -51,23 +51,23 @@ comment on column frontdesk.score_rule.part is 'another model: the points are th
 comment on column frontdesk.score_rule.reason is 'what explain_score() says';
 
 -- Sessions keep compiled models and look here, once in a statement, whether these are still right.
-create table frontdesk.score_state (
+create table frontdesk_internal.score_state (
   only_row boolean primary key default true check (only_row),
   version bigint not null
 ) with (fillfactor = 50);
-comment on table frontdesk.score_state is 'one row: a number that changes with every change of a score model';
+comment on table frontdesk_internal.score_state is 'one row: a number that changes with every change of a score model';
 -- Not an increment: a change that is rolled back must not leave its number to another.
-create sequence frontdesk.score_version_seq;
+create sequence frontdesk_internal.score_version_seq;
 -- Nor does the number of an extension that was dropped come again.
-select setval('frontdesk.score_version_seq', (extract(epoch from clock_timestamp()) * 1000000)::bigint);
-insert into frontdesk.score_state (version) values (nextval('frontdesk.score_version_seq'));
+select setval('frontdesk_internal.score_version_seq', (extract(epoch from clock_timestamp()) * 1000000)::bigint);
+insert into frontdesk_internal.score_state (version) values (nextval('frontdesk_internal.score_version_seq'));
 
-create table frontdesk.score_follower (
+create table frontdesk_internal.score_follower (
   job_id bigint primary key
 );
-comment on table frontdesk.score_follower is 'jobs that run whenever a score model was changed; see follow_scores()';
+comment on table frontdesk_internal.score_follower is 'jobs that run whenever a score model was changed; see follow_scores()';
 
 select pg_catalog.pg_extension_config_dump('frontdesk.score_model', 'where not shipped');
 select pg_catalog.pg_extension_config_dump('frontdesk.score_rule',
   'where (tenant, model) in (select m.tenant, m.name from frontdesk.score_model m where not m.shipped)');
-select pg_catalog.pg_extension_config_dump('frontdesk.score_follower', '');
+select pg_catalog.pg_extension_config_dump('frontdesk_internal.score_follower', '');

@@ -20,7 +20,7 @@ pub extern "C" fn pg_finfo_frontdesk_normalize_row() -> *const pg_sys::Pg_finfo_
     &V1
 }
 
-/// `frontdesk.normalize_row(column, kind, column, kind ...)`: a BEFORE trigger for each row.
+/// `frontdesk_internal.normalize_row(column, kind, column, kind ...)`: a BEFORE trigger for each row.
 ///
 /// # Safety
 /// Called by PostgreSQL's function manager.
@@ -32,7 +32,7 @@ pub unsafe extern "C-unwind" fn frontdesk_normalize_row(fcinfo: pg_sys::Function
         let (trigger, row) = row_before(
             fcinfo,
             "normalize_row",
-            "As in create trigger normalize before insert or update on customers for each row execute function frontdesk.normalize_row('email', 'email', 'name', 'line 200').",
+            "As in create trigger normalize before insert or update on customers for each row execute function frontdesk_internal.normalize_row('email', 'email', 'name', 'line 200').",
         );
         let rules = rules(&*trigger.tg_trigger, &row);
         let values = row.values();
@@ -167,7 +167,7 @@ fn is_international(text: &str) -> bool {
 fn wrong(problem: &str) -> ! {
     raise(
         PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-        format!("frontdesk.normalize_row(): {problem}"),
+        format!("frontdesk_internal.normalize_row(): {problem}"),
         Some("Its arguments are pairs: a column of type text, and a kind.".into()),
         Some("Kinds: email, handle, phone, phone MX (of numbers without country code), international (only those with one), line, line 200 (characters at the most).".into()),
     )

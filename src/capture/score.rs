@@ -17,7 +17,7 @@ pub extern "C" fn pg_finfo_frontdesk_keep_score() -> *const pg_sys::Pg_finfo_rec
     &V1
 }
 
-/// `frontdesk.keep_score(model, tenant column, score column, tier column, breakdown column)`: a BEFORE trigger for each row.
+/// `frontdesk_internal.keep_score(model, tenant column, score column, tier column, breakdown column)`: a BEFORE trigger for each row.
 /// The last four may be empty.
 ///
 /// # Safety

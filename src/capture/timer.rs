@@ -30,7 +30,7 @@ pub extern "C" fn pg_finfo_frontdesk_timer_trigger() -> *const pg_sys::Pg_finfo_
     &V1
 }
 
-/// `frontdesk.timer_trigger()`: an AFTER trigger, for each row or for each TRUNCATE. Its argument says which rule; what the rule
+/// `frontdesk_internal.timer_trigger()`: an AFTER trigger, for each row or for each TRUNCATE. Its argument says which rule; what the rule
 /// is stands in the table of rules, and of what type a column is in the catalog.
 ///
 /// # Safety
@@ -44,7 +44,7 @@ pub unsafe extern "C-unwind" fn frontdesk_timer_trigger(fcinfo: pg_sys::Function
         if !pgrx::trigger_support::called_as_trigger(fcinfo) || !super::is_after((*trigger).tg_event) {
             raise(
                 PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                "frontdesk.timer_trigger() is a function of AFTER triggers, for each row or for TRUNCATE",
+                "frontdesk_internal.timer_trigger() is a function of AFTER triggers, for each row or for TRUNCATE",
                 None,
                 Some("Call frontdesk.remind(); it makes the trigger.".into()),
             );
@@ -153,7 +153,7 @@ impl Rule {
         let Some(argument) = argument.and_then(|json| serde_json::from_slice::<Argument>(json).ok()) else {
             raise(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-                "the argument of frontdesk.timer_trigger() is not a rule",
+                "the argument of frontdesk_internal.timer_trigger() is not a rule",
                 None,
                 Some("Call frontdesk.remind(); it makes the trigger.".into()),
             );
@@ -162,7 +162,7 @@ impl Rule {
         let relation = unsafe { (*trigger.tg_relation).rd_id };
         let Some(config) = config(argument.rule, relation) else {
             warning!(
-                "frontdesk.timer_trigger(): there is no reminder {}; call frontdesk.remind() again",
+                "frontdesk_internal.timer_trigger(): there is no reminder {}; call frontdesk.remind() again",
                 argument.rule
             );
             return None;
@@ -269,18 +269,18 @@ impl Rule {
         let (shift, timezone) = (self.shift.as_str(), self.timezone.as_str());
         call::<()>(
             &KEEP,
-            "frontdesk.timer_keep",
+            "frontdesk_internal.timer_keep",
             &[self.id.into(), key.into(), moment.into(), shift.into(), timezone.into(), existed.into()],
         );
     }
 
     fn rekey(&self, old: String, new: String) {
-        call::<()>(&REKEY, "frontdesk.timer_rekey", &[self.id.into(), old.into(), new.into()]);
+        call::<()>(&REKEY, "frontdesk_internal.timer_rekey", &[self.id.into(), old.into(), new.into()]);
     }
 
     /// None: all rows.
     fn forget(&self, key: Option<String>) {
-        call::<()>(&FORGET, "frontdesk.timer_forget", &[self.id.into(), key.into()]);
+        call::<()>(&FORGET, "frontdesk_internal.timer_forget", &[self.id.into(), key.into()]);
     }
 }
 

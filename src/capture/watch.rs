@@ -91,7 +91,7 @@ impl Watch {
         let Some(argument) = argument.filter(|argument| is_own(&argument.entity)) else {
             raise(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-                "the argument of frontdesk.capture() is not a watch",
+                "the argument of frontdesk_internal.capture() is not a watch",
                 None,
                 Some("Call frontdesk.watch('your_table'); it makes the trigger.".into()),
             );

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::{engine, guc, vault};
 
-/// frontdesk.embed_settings().
+/// frontdesk_internal.embed_settings().
 #[derive(Deserialize)]
 pub struct Settings {
     url: String,

@@ -33,7 +33,7 @@ pub struct TooLong {
 
 fn call<T>(name: &str, args: &[DatumWithOid], read: impl FnOnce(SpiTupleTable) -> SpiResult<T>) -> T {
     let marks: Vec<String> = (1..=args.len()).map(|n| format!("${n}")).collect();
-    let query = format!("select * from frontdesk.{name}({})", marks.join(", "));
+    let query = format!("select * from frontdesk_internal.{name}({})", marks.join(", "));
     Spi::connect_mut(|client| read(client.update(query.as_str(), None, args)?))
         .unwrap_or_else(|error| error!("{error}"))
 }

@@ -39,7 +39,7 @@ pub struct Settings {
     pub hidden: Vec<Vec<u8>>,
 }
 
-/// frontdesk.endpoint_settings().
+/// frontdesk_internal.endpoint_settings().
 #[derive(Deserialize)]
 struct Row {
     id: i64,

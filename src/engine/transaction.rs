@@ -74,14 +74,14 @@ thread_local! {
 pub struct Session<'a, 'conn>(&'a mut SpiClient<'conn>);
 
 impl<'conn> Session<'_, 'conn> {
-    /// Calls the verb `frontdesk.<name>`, which is prepared once.
+    /// Calls the verb `frontdesk_internal.<name>`, which is prepared once.
     pub fn call(&mut self, name: &'static str, args: &[DatumWithOid]) -> SpiResult<SpiTupleTable<'conn>> {
         if !STATEMENTS.with_borrow(|statements| statements.contains_key(name)) {
             let marks: Vec<String> = (1..=args.len()).map(|n| format!("${n}")).collect();
             let types: Vec<pg_sys::PgOid> = args.iter().map(|arg| arg.oid().into()).collect();
             let statement = self
                 .0
-                .prepare_mut(format!("select * from frontdesk.{name}({})", marks.join(", ")).as_str(), &types)?
+                .prepare_mut(format!("select * from frontdesk_internal.{name}({})", marks.join(", ")).as_str(), &types)?
                 .keep();
             STATEMENTS.with_borrow_mut(|statements| statements.insert(name, statement));
         }

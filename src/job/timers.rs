@@ -83,7 +83,7 @@ pub fn run(role: u32) -> Outcome {
 /// How many timers of one rule were looked at; None: nothing is due.
 fn fire(role: u32) -> SpiResult<Option<i64>> {
     let args = [pg_sys::Oid::from(role).into(), BATCH.into()];
-    Spi::get_one_with_args("select frontdesk.timers_fire($1, $2)", &args)
+    Spi::get_one_with_args("select frontdesk_internal.timers_fire($1, $2)", &args)
 }
 
 fn remember(role: u32, failed: &Outcome) -> SpiResult<()> {
@@ -98,7 +98,7 @@ fn remember(role: u32, failed: &Outcome) -> SpiResult<()> {
             failed.sqlstate.clone().into(),
             failed.message.as_str().into(),
         ];
-        Spi::run_with_args("select frontdesk.timers_failed($1, $2, $3, $4, $5, $6, $7)", &args)
+        Spi::run_with_args("select frontdesk_internal.timers_failed($1, $2, $3, $4, $5, $6, $7)", &args)
     })
 }
 

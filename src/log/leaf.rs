@@ -42,13 +42,15 @@ pub struct Leaf {
 /// What the row has in a column of this name and type.
 pub type Value<'a> = &'a dyn Fn(&str, pg_sys::Oid) -> Option<pg_sys::Datum>;
 
-/// A relation of the extension.
+/// A relation of the extension, in whichever of its two schemas.
 pub fn find(name: &str) -> Option<pg_sys::Oid> {
     let name = CString::new(name).unwrap_or_default();
+    let schemas = [c"frontdesk_internal", c"frontdesk"];
     // SAFETY: look-ups in the system caches.
-    let oid =
-        unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"frontdesk".as_ptr(), true)) };
-    Some(oid).filter(|oid| *oid != pg_sys::InvalidOid)
+    let in_schema = |schema: &CStr| unsafe {
+        pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(schema.as_ptr(), true))
+    };
+    schemas.into_iter().map(in_schema).find(|oid| *oid != pg_sys::InvalidOid)
 }
 
 /// The partition of a row, locked as for any write.

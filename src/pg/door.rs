@@ -1,7 +1,8 @@
 //! The door: how a role without any right on our tables uses a verb that writes them.
 //!
 //! A public verb is declared in C, all of them with the symbol `verb`; its work is the function of the same name and
-//! argument types in schema frontdesk_internal, which nobody else may execute:
+//! argument types in schema frontdesk_internal, which nobody else may execute (`NAME_inner` for the few verbs that are in that
+//! schema themselves, because only other verbs call them):
 //!
 //! ```sql
 //! create or replace function frontdesk.unschedule(name text) returns boolean
@@ -9,7 +10,7 @@
 //! create or replace function frontdesk_internal.unschedule(name text) returns boolean
 //! language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 //! begin
-//!   delete from frontdesk.job j
+//!   delete from frontdesk_internal.job j
 //!   where j.name = unschedule.name and pg_has_role(frontdesk_internal.caller(), j.owner, 'usage');
 //!   return found;
 //! end

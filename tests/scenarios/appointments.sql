@@ -9,7 +9,7 @@ create procedure at(moment timestamptz) language plpgsql as $$
 begin
   perform set_config('frontdesk.fake_now', moment::text, false);
   for rule in 1..5 loop
-    perform frontdesk.timers_fire(o.oid, 10000) from pg_roles o;
+    perform frontdesk_internal.timers_fire(o.oid, 10000) from pg_roles o;
   end loop;
 end $$;
 create function told(event_type text, appointment bigint) returns bigint language sql as $$

@@ -117,7 +117,7 @@ impl Database {
         let mut pid = None;
         // Read once: between two readings it may have ended.
         wait_until("there is an engine", || {
-            pid = self.get::<Option<i32>>("select pid from frontdesk.engine_slot()");
+            pid = self.get::<Option<i32>>("select pid from frontdesk_internal.engine_slot()");
             pid.is_some()
         });
         pid.unwrap_or_default()
@@ -128,11 +128,11 @@ impl Database {
         self.run(&format!("alter database {} set frontdesk.fake_now = '{moment}'", self.name));
         self.reconnect();
         let before = self.engine();
-        self.run("select pg_terminate_backend(pid) from frontdesk.engine_slot()");
-        self.wait(&format!("(select pid <> {before} from frontdesk.engine_slot())"));
+        self.run("select pg_terminate_backend(pid) from frontdesk_internal.engine_slot()");
+        self.wait(&format!("(select pid <> {before} from frontdesk_internal.engine_slot())"));
         // It makes the partitions of the coming week first, whose locks are in the way of readers.
         self.wait(&format!(
-            "to_regclass('frontdesk.attempt_failure_' || to_char('{moment}'::timestamptz at time zone 'UTC' + interval '7 days', 'YYYYMMDD')) is not null"
+            "to_regclass('frontdesk_internal.attempt_failure_' || to_char('{moment}'::timestamptz at time zone 'UTC' + interval '7 days', 'YYYYMMDD')) is not null"
         ));
     }
 
@@ -143,8 +143,8 @@ impl Database {
             "select name, url, state, state_reason, failures, open_until, behind from frontdesk.endpoints",
             "select event_id, endpoint, attempt, status, error, detail from frontdesk.attempts order by id desc limit 15",
             "select id, xid, op, type, key, created_at from frontdesk.event order by id desc limit 15",
-            "select * from frontdesk.retry limit 15",
-            "select * from frontdesk.cursor",
+            "select * from frontdesk_internal.retry limit 15",
+            "select * from frontdesk_internal.cursor",
         ];
         let show = |sql: &&str| {
             self.server.psql(&self.name, &format!("\\x on\n{sql}")).unwrap_or_else(|error| error.to_string())

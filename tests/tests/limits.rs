@@ -93,7 +93,7 @@ fn an_endpoint_that_hangs_delays_nobody() {
     wait_until("and what came after", || desk.stats("/quick").accepted_ids == 6050);
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
     assert_eq!(desk.stats("/hang").requests, 8);
-    assert_eq!(desk.count("frontdesk.retry"), 0, "what waits stays in the log");
+    assert_eq!(desk.count("frontdesk_internal.retry"), 0, "what waits stays in the log");
     desk.wait("(select behind from frontdesk.endpoints where name = 'hangs')");
 }
 
@@ -165,7 +165,7 @@ fn what_a_receiver_that_stops_answering_has_ahead_is_called_back() {
 fn a_backlog_can_be_halted_and_resumed_at_any_moment() {
     let desk = Desk::with_leads();
     let (pause, resume) = ("select frontdesk.pause_endpoint('shop')", "select frontdesk.resume_endpoint('shop')");
-    let restart = "select pg_terminate_backend(pid) from frontdesk.engine_slot()";
+    let restart = "select pg_terminate_backend(pid) from frontdesk_internal.engine_slot()";
     let halts = [
         (pause, resume),
         ("select frontdesk.pause()", "select frontdesk.resume()"),
@@ -203,7 +203,7 @@ fn what_a_removed_endpoint_has_in_flight_holds_up_nothing() {
     desk.run("insert into lead select n, 'Ada' from generate_series(1, 500) n");
     wait_until("it hangs", || desk.stats("/hang").requests == 64);
     let settled = "(select bool_and(pg_visible_in_snapshot(e.xid, c.last_snapshot))
-        from frontdesk.event e, frontdesk.cursor c where c.endpoint_id = 0)";
+        from frontdesk.event e, frontdesk_internal.cursor c where c.endpoint_id = 0)";
     assert!(!desk.get::<bool>(&format!("select {settled}")));
     desk.run("select frontdesk.remove_endpoint('hanging')");
     desk.run("insert into lead values (501, 'Eve')");

@@ -55,21 +55,21 @@ fn the_log_of_attempts_may_have_columns_and_indexes_of_its_owner() {
     let desk = Desk::with_leads();
     desk.run(CHECK);
     desk.run(
-        "create index on frontdesk.attempt ((lower(response))); create index on frontdesk.attempt (endpoint_id) where status <> 200;
-         alter table frontdesk.attempt add column a int, add column b text default 'b', add column c int default 3,
+        "create index on frontdesk_internal.attempt ((lower(response))); create index on frontdesk_internal.attempt (endpoint_id) where status <> 200;
+         alter table frontdesk_internal.attempt add column a int, add column b text default 'b', add column c int default 3,
            add column d text, add column e text generated always as (status || 'x') stored",
     );
     desk.endpoint("crm", "/ok", "");
     desk.endpoint("bad", "/status/500", r#"retry => '{"delays": []}'"#);
     desk.run("insert into lead select n, 'Ada' from generate_series(1, 50) n");
     desk.await_requests("/ok", 50);
-    desk.wait("(select count(*) = 50 from frontdesk.attempt where succeeded)");
-    desk.wait("(select count(*) >= 1 from frontdesk.attempt where not succeeded)");
-    assert_eq!(desk.count("frontdesk.attempt where (b, c, e) is distinct from ('b', 3, status || 'x')"), 0);
-    assert_eq!(desk.get::<String>("select sound('frontdesk.attempt')"), "sound");
-    desk.run("alter table frontdesk.attempt drop column a, drop column b, drop column c, drop column d, drop column e");
+    desk.wait("(select count(*) = 50 from frontdesk_internal.attempt where succeeded)");
+    desk.wait("(select count(*) >= 1 from frontdesk_internal.attempt where not succeeded)");
+    assert_eq!(desk.count("frontdesk_internal.attempt where (b, c, e) is distinct from ('b', 3, status || 'x')"), 0);
+    assert_eq!(desk.get::<String>("select sound('frontdesk_internal.attempt')"), "sound");
+    desk.run("alter table frontdesk_internal.attempt drop column a, drop column b, drop column c, drop column d, drop column e");
     desk.run("insert into lead select n, 'Ada' from generate_series(51, 60) n");
-    desk.wait("(select count(*) = 60 from frontdesk.attempt where succeeded)");
+    desk.wait("(select count(*) = 60 from frontdesk_internal.attempt where succeeded)");
     // For a moment it may have waited for the lock of `alter table`.
     wait_until("it runs", || desk.state() == "running");
     desk.run("drop schema checks cascade");

@@ -53,7 +53,7 @@ fn a_lead_arrives_at_meta_as_meta_wants_it() {
 fn everything(desk: &Desk) -> String {
     let relations: Vec<String> = desk.list(
         "select format('%s.%I', relnamespace::regnamespace, relname) from pg_class
-         where relnamespace in ('frontdesk'::regnamespace, 'crm'::regnamespace) and relkind in ('r', 'p', 'v') order by 1",
+         where relnamespace::regnamespace::text in ('frontdesk', 'frontdesk_internal', 'crm') and relkind in ('r', 'p', 'v') order by 1",
     );
     let text = |relation: &String| -> String {
         desk.get(&format!("select coalesce(string_agg(t::text, E'\\n'), '') from {relation} t"))
@@ -72,7 +72,7 @@ fn an_error_about_the_event_is_a_dead_letter_at_once_and_the_token_is_nowhere() 
     let reason: String = desk.get("select reason from frontdesk.dead_letters");
     assert!(reason.contains("400") && reason.contains("final"), "{reason}");
     // The test server has no key file: the sealed secret is the only place where the token may stand.
-    desk.run("delete from frontdesk.endpoint_secret");
+    desk.run("delete from frontdesk_internal.endpoint_secret");
     assert!(!everything(&desk).contains(TOKEN), "a table or view shows the token");
     let hex: String = TOKEN.bytes().map(|byte| format!("{byte:02x}")).collect();
     assert!(!everything(&desk).contains(&hex), "a table or view shows the token's bytes");

@@ -71,7 +71,7 @@ fn failures_in_between_change_nothing_about_the_order() {
     write(&desk, 8, 4, 15);
     wait_for("all came", std::time::Duration::from_secs(30), || desk.stats("/fail-first-each/1").accepted_ids == 120);
     assert_in_order(&desk.arrivals("/fail-first-each/1"), &versions(&desk));
-    desk.wait("(select count(*) = 0 from frontdesk.retry)");
+    desk.wait("(select count(*) = 0 from frontdesk_internal.retry)");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_key_that_is_stuck_holds_up_its_own_events_only() {
     // A template would do as well; here the two keys differ by endpoint behaviour: the first one's version is refused.
     desk.endpoint("ordered", "/toggle/stuck", r#"ordered => true, retry => '{"delays": ["1s", "1s", "1s"]}'"#);
     desk.run("update doc set version = 0 where id = 1");
-    desk.wait("(select count(*) = 1 from frontdesk.retry)");
+    desk.wait("(select count(*) = 1 from frontdesk_internal.retry)");
     desk.receiver.toggle("stuck", 200);
     desk.run("update doc set version = 1 where id = 1");
     for version in 0..3 {
@@ -115,7 +115,7 @@ fn a_dead_letter_lets_the_next_of_its_key_go() {
             .iter()
             .any(|arrival| arrival.status == 200 && arrival.data.as_ref().unwrap()["version"] == 2)
     });
-    desk.wait("(select count(*) = 0 from frontdesk.retry)");
+    desk.wait("(select count(*) = 0 from frontdesk_internal.retry)");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn order_survives_a_restart_of_the_engine() {
                     std::thread::sleep(std::time::Duration::from_millis(250));
                     session
                         .execute(
-                            "select pg_terminate_backend(pid) from frontdesk.engine_slot() where pid is not null",
+                            "select pg_terminate_backend(pid) from frontdesk_internal.engine_slot() where pid is not null",
                             &[],
                         )
                         .unwrap();

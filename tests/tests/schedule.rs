@@ -111,10 +111,10 @@ fn the_seeds_jobs_run() {
         database.run(&format!("select frontdesk.run_job('{name}')"));
     }
     wait_for("all ran", Duration::from_secs(60), || {
-        database.count("frontdesk.job_run where status not in ('waiting', 'running')") >= SEEDS.len() as i64
+        database.count("frontdesk_internal.job_run where status not in ('waiting', 'running')") >= SEEDS.len() as i64
     });
     let failed: Vec<String> = database
-        .list("select job_name || ': ' || coalesce(message, '') from frontdesk.job_run where status <> 'succeeded'");
+        .list("select job_name || ': ' || coalesce(message, '') from frontdesk_internal.job_run where status <> 'succeeded'");
     assert_eq!(failed, [] as [&str; 0]);
     assert_eq!(database.get::<String>("select status from trips where id = 1"), "archived");
     assert_eq!(database.get::<String>("select cita_pasada from citas where id = 1"), "cita_pasada");
@@ -139,7 +139,7 @@ fn jobs_run_on_time_and_a_failure_is_a_webhook() {
     wait_until("five ticks", || desk.count("tick") >= 5);
     let late: f64 = desk.get(
         "select percentile_cont(0.5) within group (order by extract(epoch from started_at - scheduled_at))::float8
-         from frontdesk.job_run where job_name = 'tick'",
+         from frontdesk_internal.job_run where job_name = 'tick'",
     );
     assert!(late < 0.2, "started {late} s late at the median");
 }
@@ -153,19 +153,19 @@ fn overlap_skips_queues_or_allows() {
         ));
     }
     wait_for("several came due", Duration::from_secs(20), || {
-        database.count("frontdesk.job_run where job_name = 'allow' and status = 'succeeded'") >= 3
+        database.count("frontdesk_internal.job_run where job_name = 'allow' and status = 'succeeded'") >= 3
     });
     let most = |job: &str| -> i64 {
         database.get(&format!(
-            "select max(n) from (select count(*) n from frontdesk.job_run a join frontdesk.job_run b on b.job_name = a.job_name
+            "select max(n) from (select count(*) n from frontdesk_internal.job_run a join frontdesk_internal.job_run b on b.job_name = a.job_name
                and b.status <> 'skipped' and a.started_at >= b.started_at and (b.finished_at is null or a.started_at < b.finished_at)
              where a.job_name = '{job}' and a.status <> 'skipped' group by a.id) s"
         ))
     };
     assert_eq!((most("skip"), most("queue")), (1, 1));
     assert!(most("allow") >= 2);
-    assert!(database.count("frontdesk.job_run where job_name = 'skip' and message = 'the last run is not over'") > 0);
-    assert!(database.count("frontdesk.job_run where job_name = 'queue' and message = 'a run waits already'") > 0);
+    assert!(database.count("frontdesk_internal.job_run where job_name = 'skip' and message = 'the last run is not over'") > 0);
+    assert!(database.count("frontdesk_internal.job_run where job_name = 'queue' and message = 'a run waits already'") > 0);
 }
 
 #[test]
@@ -194,9 +194,9 @@ fn after_a_crash_nothing_is_lost_and_what_ran_is_interrupted() {
         database.count("frontdesk.event where type = 'visit.begins'") >= 100
     });
     wait_for("made up for", Duration::from_secs(30), || database.count("ran where job in ('one', 'boot')") >= 2);
-    assert_eq!(database.count("frontdesk.job_run where status = 'interrupted'"), 2);
+    assert_eq!(database.count("frontdesk_internal.job_run where status = 'interrupted'"), 2);
     wait_for("tried again", Duration::from_secs(30), || {
-        database.count("frontdesk.job_run where job_name = 'long' and attempt = 2 and status = 'running'") == 1
+        database.count("frontdesk_internal.job_run where job_name = 'long' and attempt = 2 and status = 'running'") == 1
     });
     // Once more, with nothing due: nothing fires twice.
     server.kill9().unwrap();
@@ -206,7 +206,7 @@ fn after_a_crash_nothing_is_lost_and_what_ran_is_interrupted() {
     assert_eq!(database.count("frontdesk.event where type = 'visit.begins'"), 100);
     assert_eq!(database.count("frontdesk.event where type = 'visit.never'"), 0);
     assert_eq!(database.count("ran where job = 'one'"), 1);
-    assert_eq!(database.count("frontdesk.job_run where job_name = 'long once'"), 1);
+    assert_eq!(database.count("frontdesk_internal.job_run where job_name = 'long once'"), 1);
 }
 
 #[test]
@@ -227,29 +227,29 @@ fn a_year_with_a_faked_clock() {
     for month in 2..=12 {
         go(&format!("2026-{month:02}-01T12:00:00Z"));
         wait_for("the month's run", Duration::from_secs(30), || {
-            database.count("frontdesk.job_run where job_name = 'monthly' and status = 'succeeded'") == month - 1
+            database.count("frontdesk_internal.job_run where job_name = 'monthly' and status = 'succeeded'") == month - 1
         });
         let weekdays: i64 = database.get(&format!(
             "select count(*) from frontdesk.next_runs('0 8 * * mon-fri', 'UTC', 400, '2026-01-01T00:00:00Z') n where n <= '2026-{month:02}-01T12:00:00Z'"
         ));
         wait_for("all weekdays", Duration::from_secs(60), || {
-            database.count("frontdesk.job_run where job_name = 'weekdays' and status = 'succeeded'") == weekdays
+            database.count("frontdesk_internal.job_run where job_name = 'weekdays' and status = 'succeeded'") == weekdays
         });
     }
-    assert_eq!(database.count("frontdesk.job_run where job_name = 'dst' and status = 'succeeded'"), 11);
-    assert_eq!(database.count("frontdesk.job_run where job_name = 'never late' and status = 'succeeded'"), 0);
-    assert_eq!(database.count("frontdesk.job_run where job_name = 'never late' and status = 'skipped'"), 11);
+    assert_eq!(database.count("frontdesk_internal.job_run where job_name = 'dst' and status = 'succeeded'"), 11);
+    assert_eq!(database.count("frontdesk_internal.job_run where job_name = 'never late' and status = 'succeeded'"), 0);
+    assert_eq!(database.count("frontdesk_internal.job_run where job_name = 'never late' and status = 'skipped'"), 11);
     let at_nine: i64 = database.get(
-        "select count(*) from frontdesk.job_run where job_name = 'monthly' and extract(hour from scheduled_at at time zone 'Europe/Berlin') = 9",
+        "select count(*) from frontdesk_internal.job_run where job_name = 'monthly' and extract(hour from scheduled_at at time zone 'Europe/Berlin') = 9",
     );
     assert_eq!(at_nine, 11);
     // Back by an hour: a job at a fixed time is not repeated. On by a minute a day: on time, and skipped by nobody.
     go("2026-12-01T07:00:00Z");
     go("2026-12-02T07:00:10Z");
     wait_for("on time", Duration::from_secs(30), || {
-        database.count("frontdesk.job_run where job_name = 'never late' and status = 'succeeded'") == 1
+        database.count("frontdesk_internal.job_run where job_name = 'never late' and status = 'succeeded'") == 1
     });
-    assert_eq!(database.count("frontdesk.job_run where job_name = 'monthly' and status = 'succeeded'"), 11);
+    assert_eq!(database.count("frontdesk_internal.job_run where job_name = 'monthly' and status = 'succeeded'"), 11);
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn a_run_is_cancelled_and_stop_ends_what_runs() {
     database.run("select frontdesk.schedule('long', '@yearly', 'select pg_sleep(60)')");
     let run: i64 = database.get("select frontdesk.run_job('long')");
     let status =
-        |run: i64| -> String { database.get(&format!("select status from frontdesk.job_run where id = {run}")) };
+        |run: i64| -> String { database.get(&format!("select status from frontdesk_internal.job_run where id = {run}")) };
     wait_until("it runs", || status(run) == "running");
     assert!(database.get::<bool>(&format!("select frontdesk.cancel_run({run})")));
     wait_until("it is cancelled", || status(run) == "cancelled");
@@ -302,7 +302,7 @@ fn a_process_works_again_for_the_same_role_and_remembers_nothing() {
          select frontdesk.run_job('job ' || n) from generate_series(1, 20) n",
     );
     wait_for("all have run", Duration::from_secs(40), || {
-        database.count("frontdesk.job_run where status = 'succeeded'") == 20
+        database.count("frontdesk_internal.job_run where status = 'succeeded'") == 20
     });
     assert_eq!(
         database.list::<String>("select distinct regexp_replace(found, owner, 'itself') from seen"),
@@ -328,6 +328,6 @@ fn without_a_free_worker_a_job_waits_and_says_so() {
     assert_eq!(database.count("pg_stat_activity where backend_type like 'frontdesk job%'"), 0);
     drop(others);
     wait_for("all have run", Duration::from_secs(40), || {
-        database.count("frontdesk.job_run where status = 'succeeded'") == 4
+        database.count("frontdesk_internal.job_run where status = 'succeeded'") == 4
     });
 }

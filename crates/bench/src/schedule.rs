@@ -46,7 +46,7 @@ fn on_time(postgres: &Postgres, seconds: u64, table: &mut Table) -> Result<()> {
     let missed = sql(
         &cluster,
         &format!(
-            "select {JOBS} * {seconds} - count(*) from frontdesk.job_run r
+            "select {JOBS} * {seconds} - count(*) from frontdesk_internal.job_run r
              where r.status = 'succeeded' and r.scheduled_at between {within} and r.scheduled_at < '{from}'::timestamptz + interval '{seconds} s'"
         ),
     )?;
@@ -101,10 +101,10 @@ fn at_once(postgres: &Postgres, table: &mut Table) -> Result<()> {
             &cluster,
             &format!("select frontdesk.schedule_once('{at}', 'select 1', 'job ' || n) from generate_series(1, 1000) n"),
         )?;
-        wait(&cluster, "select count(*) >= 1000 from frontdesk.job_run where status = 'succeeded'")?;
+        wait(&cluster, "select count(*) >= 1000 from frontdesk_internal.job_run where status = 'succeeded'")?;
         sql(
             &cluster,
-            "select round(1000 / extract(epoch from max(finished_at) - min(scheduled_at))) from frontdesk.job_run",
+            "select round(1000 / extract(epoch from max(finished_at) - min(scheduled_at))) from frontdesk_internal.job_run",
         )?
     };
     let peer = match cron(postgres, 1000, "select 1")? {

@@ -63,7 +63,7 @@ impl Plan {
         patterns.iter().any(|pattern| pattern.matches(kind))
     }
 
-    /// Is this event, whose type it takes, for this endpoint? The same decisions as frontdesk.routing().
+    /// Is this event, whose type it takes, for this endpoint? The same decisions as frontdesk_internal.routing().
     pub(crate) fn concerns(&self, event: &Event, document: &mut Option<Value>) -> bool {
         if self.created.as_ref().is_some_and(|created| created.sees(event.xid)) || event.depth > DEEPEST {
             return false;

@@ -20,7 +20,7 @@ pub enum Reply {
     Answer(Answer),
     /// There was none.
     Failure {
-        /// The word for frontdesk.attempt.error.
+        /// The word for frontdesk_internal.attempt.error.
         error: &'static str,
         detail: String,
     },
@@ -58,7 +58,7 @@ impl Answer {
 /// A request that could not be made.
 #[derive(Debug)]
 pub struct Unsendable {
-    /// The word for frontdesk.attempt.error.
+    /// The word for frontdesk_internal.attempt.error.
     pub error: &'static str,
     pub detail: String,
     /// Can it never succeed as it is?

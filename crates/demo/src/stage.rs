@@ -57,10 +57,10 @@ impl Stage {
     /// The clock of this database shows `moment` from now on; its engine begins anew with it.
     pub fn set_clock(&self, moment: &str, in_words: &str) -> Result<()> {
         self.out.action(&format!("the clock is set to {in_words}"));
-        let engine = "select coalesce(max(pid), 0) from frontdesk.engine_slot()";
+        let engine = "select coalesce(max(pid), 0) from frontdesk_internal.engine_slot()";
         let before = self.ask(engine)?;
         self.ask(&format!("alter database {} set frontdesk.fake_now = '{moment}'", self.database))?;
-        self.ask("select pg_terminate_backend(pid) from frontdesk.engine_slot()")?;
+        self.ask("select pg_terminate_backend(pid) from frontdesk_internal.engine_slot()")?;
         let deadline = Instant::now() + Duration::from_secs(20);
         while [before.as_str(), "0"].contains(&self.ask(engine)?.as_str()) {
             if Instant::now() > deadline {

@@ -124,7 +124,7 @@ impl Models {
         if let Some(kept) = self.books.borrow().get(&tenant) {
             return kept.clone();
         }
-        let models = text("select frontdesk.score_book($1)", &BOOK, &[pgrx::Uuid::from_bytes(tenant).into()]);
+        let models = text("select frontdesk_internal.score_book($1)", &BOOK, &[pgrx::Uuid::from_bytes(tenant).into()]);
         let kept = models.map(|models| compile(&models).map(Rc::new).map_err(Rc::new));
         let mut books = self.books.borrow_mut();
         if books.len() >= MOST {
@@ -135,19 +135,19 @@ impl Models {
     }
 }
 
-/// `models` as frontdesk.score_book() writes them.
+/// `models` as frontdesk_internal.score_book() writes them.
 pub fn compile(models: &str) -> Result<Book, ScoreError> {
     let models: Vec<ModelDefinition> = serde_json::from_str(models)
         .unwrap_or_else(|error| invalid(format!("score models are not readable: {error}"), None));
     Book::compile(&models)
 }
 
-/// What `frontdesk.score_state` says in the present snapshot; read as it lies there, because a query costs ten times as much.
+/// What `frontdesk_internal.score_state` says in the present snapshot; read as it lies there, because a query costs ten times as much.
 fn version() -> i64 {
     // SAFETY: within a statement, which has a snapshot; the columns are those of sql/tables/50_scoring.sql.
     unsafe {
         let state =
-            pg_sys::get_relname_relid(c"score_state".as_ptr(), pg_sys::get_namespace_oid(c"frontdesk".as_ptr(), false));
+            pg_sys::get_relname_relid(c"score_state".as_ptr(), pg_sys::get_namespace_oid(c"frontdesk_internal".as_ptr(), false));
         let share = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
         let relation = pg_sys::table_open(state, share);
         let scan = pg_sys::systable_beginscan(

@@ -62,7 +62,7 @@ enum When {
     By(Schedule),
 }
 
-/// frontdesk.engine_jobs(). Times in microseconds since 1970.
+/// frontdesk_internal.engine_jobs(). Times in microseconds since 1970.
 #[derive(Deserialize)]
 struct Row {
     id: i64,

@@ -78,7 +78,8 @@ unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, _cache: i32, _hash:
     FOUND.with_borrow_mut(HashMap::clear);
 }
 
-/// The function of the same name and argument types in frontdesk_internal, if both are the extension's, as is the schema.
+/// The function of the same name and argument types in frontdesk_internal (with `_inner` behind its name for a verb that is
+/// there itself), if both are the extension's, as is the schema.
 fn look_up(outer: pg_sys::Oid) -> Found {
     // SAFETY: tuples of the system cache are released here, or by the abort after an ERROR; nothing of them is kept.
     unsafe {
@@ -93,13 +94,17 @@ fn look_up(outer: pg_sys::Oid) -> Found {
             not_a_verb();
         }
         let verb = &*pg_sys::GETSTRUCT(public).cast::<pg_sys::FormData_pg_proc>();
+        let mut name = verb.proname;
+        if verb.pronamespace == schema {
+            add_inner(&mut name);
+        }
         let work = pg_sys::SearchSysCache3(
             pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32,
-            pg_sys::Datum::from(&raw const verb.proname),
+            pg_sys::Datum::from(&raw const name),
             pg_sys::Datum::from(&raw const verb.proargtypes),
             schema.into(),
         );
-        if work.is_null() || verb.pronamespace == schema {
+        if work.is_null() {
             not_a_verb();
         }
         let inner = &*pg_sys::GETSTRUCT(work).cast::<pg_sys::FormData_pg_proc>();
@@ -121,6 +126,18 @@ fn look_up(outer: pg_sys::Oid) -> Found {
         pg_sys::ReleaseSysCache(work);
         pg_sys::ReleaseSysCache(public);
         found
+    }
+}
+
+/// A name that has no room for it stays as it is, and so is no verb's.
+fn add_inner(name: &mut pg_sys::NameData) {
+    let suffix = c"_inner".to_bytes_with_nul();
+    let length = name.data.iter().position(|byte| *byte == 0).unwrap_or(name.data.len());
+    for (place, byte) in name.data.iter_mut().skip(length).zip(suffix) {
+        *place = *byte as _;
+    }
+    if let Some(last) = name.data.last_mut() {
+        *last = 0;
     }
 }
 

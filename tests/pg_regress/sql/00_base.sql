@@ -34,11 +34,11 @@ select frontdesk.pause('while stopped');
 select frontdesk.start();
 select state, reason from frontdesk.status();
 select frontdesk.resume();
-select i.state, i.state_reason from frontdesk.installation i;
+select i.state, i.state_reason from frontdesk_internal.installation i;
 select frontdesk.start();
 select frontdesk.stop();
 select frontdesk.start();
-select i.state, i.state_reason from frontdesk.installation i;
+select i.state, i.state_reason from frontdesk_internal.installation i;
 
 -- Settings that do not exist are refused, and what is for administrators is for them alone.
 
@@ -57,10 +57,10 @@ drop role regress_base_nobody;
 
 -- A copy of a database is silent: it was installed elsewhere, and somebody else delivers.
 
-select id as identity from frontdesk.installation \gset
+select id as identity from frontdesk_internal.installation \gset
 select frontdesk.add_endpoint('crm', 'https://hooks.example.com/', signature => 'none');
 begin;
-update frontdesk.installation set database_oid = 1;
+update frontdesk_internal.installation set database_oid = 1;
 select state, reason from frontdesk.status();
 select frontdesk.is_clone();
 select frontdesk.start();
@@ -72,27 +72,27 @@ rollback to a;
 -- Adopted, it delivers what is committed from now on, as somebody new.
 
 select frontdesk.adopt() <> :'identity' as is_new;
-select frontdesk.is_clone(), i.state from frontdesk.installation i;
+select frontdesk.is_clone(), i.state from frontdesk_internal.installation i;
 select lag_events from frontdesk.status();
 rollback;
 
 -- Or as who it was, where it takes over from the original.
 
 begin;
-update frontdesk.installation set system_identifier = 1;
+update frontdesk_internal.installation set system_identifier = 1;
 select frontdesk.adopt(new_identity => false) = :'identity' as is_same;
 rollback;
 
 -- Where the log came along, as with pg_upgrade, an endpoint that was paused goes on from its place in it.
 
 begin;
-insert into frontdesk.cursor (endpoint_id, last_snapshot, xid, event_id, since)
-select e.id, c.last_snapshot, c.xid, c.event_id, c.since from frontdesk.endpoint e, frontdesk.cursor c where e.name = 'crm' and c.endpoint_id = 0;
-select created_snapshot as before from frontdesk.endpoint where name = 'crm' \gset
-update frontdesk.installation set system_identifier = 1;
+insert into frontdesk_internal.cursor (endpoint_id, last_snapshot, xid, event_id, since)
+select e.id, c.last_snapshot, c.xid, c.event_id, c.since from frontdesk_internal.endpoint e, frontdesk_internal.cursor c where e.name = 'crm' and c.endpoint_id = 0;
+select created_snapshot as before from frontdesk_internal.endpoint where name = 'crm' \gset
+update frontdesk_internal.installation set system_identifier = 1;
 select frontdesk.adopt(new_identity => false) = :'identity' as is_same;
-select count(*) as places from frontdesk.cursor;
-select created_snapshot::text = :'before' as unchanged from frontdesk.endpoint where name = 'crm';
+select count(*) as places from frontdesk_internal.cursor;
+select created_snapshot::text = :'before' as unchanged from frontdesk_internal.endpoint where name = 'crm';
 rollback;
 
 -- Adopting what is no copy changes nothing.
@@ -104,12 +104,12 @@ rollback;
 -- The data of a dump bring their identity beside the one that is here, whatever triggers are disabled: a copy, until it is adopted.
 
 begin;
-insert into frontdesk.installation (id, system_identifier, database_oid, installed_at)
-select '0190a0b0-0000-7000-8000-000000000001', i.system_identifier, i.database_oid, '2026-01-01' from frontdesk.installation i;
-select count(*), frontdesk.is_clone() from frontdesk.installation;
+insert into frontdesk_internal.installation (id, system_identifier, database_oid, installed_at)
+select '0190a0b0-0000-7000-8000-000000000001', i.system_identifier, i.database_oid, '2026-01-01' from frontdesk_internal.installation i;
+select count(*), frontdesk.is_clone() from frontdesk_internal.installation;
 select state, reason from frontdesk.status();
 select frontdesk.adopt(new_identity => false);
-select id, count(*) over (), frontdesk.is_clone() from frontdesk.installation;
+select id, count(*) over (), frontdesk.is_clone() from frontdesk_internal.installation;
 rollback;
 
 -- Dropping the extension takes the triggers of watched tables along, when asked to, and nothing else.

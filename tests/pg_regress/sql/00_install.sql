@@ -62,7 +62,7 @@ select type, record from frontdesk.event;
 select frontdesk.add_endpoint('crm', 'https://hooks.example.com/', headers => '{"Authorization": "x"}') <> '' as added;
 select frontdesk.emit('lead.imported') > 0, frontdesk.maintain() is not null, state is not null from frontdesk.status();
 select outcome from frontdesk.explain_event(2);
-select frontdesk.database_timezone();
+select frontdesk_internal.database_timezone();
 set client_min_messages = warning;
 select frontdesk.install_crm();
 

@@ -23,20 +23,20 @@ begin
     foreach call in array array[
       'select frontdesk.filter_matches(%1$L, ''{}'')', 'select frontdesk.filter_matches(''{}'', %1$L)', 'select frontdesk.check_filter(%1$L)',
       'select frontdesk.check_schema(%1$L)', 'select frontdesk.validate_json(%1$L, ''1'')', 'select frontdesk.validate_json(''{}'', %1$L)',
-      'select frontdesk.check_headers(%1$L)', 'select frontdesk.check_retry(%1$L)', 'select frontdesk.filter_predicate(%1$L, ''x'', true)']
+      'select frontdesk.check_headers(%1$L)', 'select frontdesk.check_retry(%1$L)', 'select frontdesk_internal.filter_predicate(%1$L, ''x'', true)']
     loop
       call tried(format(call, json));
     end loop;
   end loop;
 end
 $$;
-select frontdesk.filter_predicate('{"a": 1}', 'x', null) is not null;
+select frontdesk_internal.filter_predicate('{"a": 1}', 'x', null) is not null;
 
 -- What is missing is no internal error either, of no function for the engine alone.
-call tried('select frontdesk.check_score_book('''')');
+call tried('select frontdesk_internal.check_score_book('''')');
 call tried('select count(*) from frontdesk.split_text(''x'', null)');
 call tried('select frontdesk_internal.timer_rows_as(0::oid, ''select 1'', 1)');
 call tried('select frontdesk_internal.timer_at_work(null, null, null, null)');
 select count(*) from frontdesk_internal.texts_as(null, 'select 1', null, null);
-select frontdesk_internal.timer_rows_as(null, 'select 1', 1) is null, frontdesk.run_script('pg_monitor', null) is null;
-select count(*) from frontdesk.timer_rows(null, array[null], null);
+select frontdesk_internal.timer_rows_as(null, 'select 1', 1) is null, frontdesk_internal.run_script('pg_monitor', null) is null;
+select count(*) from frontdesk_internal.timer_rows(null, array[null], null);

@@ -34,7 +34,7 @@ drop role contact_anybody;
 create table client (id int, gone int, email text, "Phone" varchar(40), mobile text, instagram text, name text, city text);
 alter table client drop column gone;
 create trigger normalize before insert or update on client for each row execute function
-  frontdesk.normalize_row('email', 'email', 'Phone', 'phone ES', 'mobile', 'international', 'instagram', 'handle', 'name', 'line', 'city', 'line 10');
+  frontdesk_internal.normalize_row('email', 'email', 'Phone', 'phone ES', 'mobile', 'international', 'instagram', 'handle', 'name', 'line', 'city', 'line 10');
 insert into client values (1, ' Ana <Ana@Example.com>', '612 34 56 78', '+34 (612) 345-678', '@Ana', E' Ana\n García ', ' Jaén '), (2, '', null, '612 x3', ' ', ' ', null);
 select * from client order by id;
 insert into client (email) values ('ana@example');
@@ -61,7 +61,7 @@ insert into client ("Phone") values ('612345678');
 -- What is wrong with a trigger is said by the first row.
 create function pg_temp.try(arguments text) returns void language plpgsql as $$
 begin
-  execute format('create or replace trigger normalize before insert on client for each row execute function frontdesk.normalize_row(%s)', arguments);
+  execute format('create or replace trigger normalize before insert on client for each row execute function frontdesk_internal.normalize_row(%s)', arguments);
   insert into client (id) values (4);
 end $$;
 select pg_temp.try('''email''');
@@ -71,7 +71,7 @@ select pg_temp.try('''email'', ''mail''');
 select pg_temp.try('''email'', ''line -1''');
 select pg_temp.try('''email'', ''phone Spain''');
 select pg_temp.try('');
-create trigger late after insert on client for each row execute function frontdesk.normalize_row('email', 'email');
+create trigger late after insert on client for each row execute function frontdesk_internal.normalize_row('email', 'email');
 insert into client (id) values (5);
 
 -- normalize_columns() makes the trigger for who may not execute its function, on tables of theirs.
@@ -82,7 +82,7 @@ create table customers (id int primary key, email text, phone text);
 select frontdesk.normalize_columns('customers', 'email', 'email', 'phone', 'phone ES');
 insert into customers values (1, ' Ana@Example.com', '612 34 56 78') returning *;
 update customers set phone = '612 34 56 79' returning phone;
-create trigger by_hand before insert on customers for each row execute function frontdesk.normalize_row('email', 'email');
+create trigger by_hand before insert on customers for each row execute function frontdesk_internal.normalize_row('email', 'email');
 select frontdesk.normalize_columns('client', 'email', 'email');
 select frontdesk.normalize_columns('customers', 'email');
 select frontdesk.normalize_columns('customers', 'mail', 'email');

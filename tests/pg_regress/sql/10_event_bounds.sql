@@ -101,7 +101,7 @@ create table deeply (id int primary key, state text, document jsonb);
 select frontdesk.watch('deeply', condition => '{"new.state": "kept"}');
 insert into deeply select n, case when n % 2 = 0 then 'kept' else 'left' end,
   (repeat('[', depth) || '1' || repeat(']', depth))::jsonb from unnest('{1,1,126,126,127,127,128,128,3000,3000}'::int[]) with ordinality d (depth, n);
-select key, record->>'state' as state, frontdesk.json_bytes(record->'document') as bytes from frontdesk.event where source = 'public.deeply' order by id;
+select key, record->>'state' as state, frontdesk_internal.json_bytes(record->'document') as bytes from frontdesk.event where source = 'public.deeply' order by id;
 update deeply set state = 'kept';
 select count(*), min(length(record::text)) > 0 as readable from frontdesk.event where source = 'public.deeply' and op = 'U';
 select frontdesk.filter_matches('{"new.document": {"$exists": true}, "new.state": "kept"}',

@@ -30,7 +30,7 @@ select frontdesk.watch('pg_class');
 \echo :SQLSTATE
 select frontdesk.watch('information_schema.sql_features');
 \echo :SQLSTATE
-select frontdesk.watch('frontdesk.endpoint');
+select frontdesk.watch('frontdesk_internal.endpoint');
 \echo :SQLSTATE
 select frontdesk.unwatch('nowhere');
 \echo :SQLSTATE
@@ -128,19 +128,19 @@ select count(*) from frontdesk.event;
 
 -- capture() is a trigger function, for watch() to use.
 
-select frontdesk.capture();
+select frontdesk_internal.capture();
 \echo :SQLSTATE
-create trigger mine before insert on leads for each row execute function frontdesk.capture();
+create trigger mine before insert on leads for each row execute function frontdesk_internal.capture();
 insert into leads values (1);
 \echo :SQLSTATE
 drop trigger mine on leads;
-create trigger mine after insert or update or delete on leads for each statement execute function frontdesk.capture('{"entity": "lead"}');
+create trigger mine after insert or update or delete on leads for each statement execute function frontdesk_internal.capture('{"entity": "lead"}');
 insert into leads values (1);
 \echo :SQLSTATE
 update leads set id = id;
 delete from leads;
 drop trigger mine on leads;
-create trigger mine after insert on leads for each row execute function frontdesk.capture('no watch');
+create trigger mine after insert on leads for each row execute function frontdesk_internal.capture('no watch');
 insert into leads values (1);
 \echo :SQLSTATE
 select source, entity, problem from frontdesk.watch;
@@ -150,8 +150,8 @@ drop trigger mine on leads;
 
 -- A trigger made by hand that says it is a watch is no way to run commands as who alters the table.
 
-create trigger mine after insert on leads for each row execute function frontdesk.capture(
-  '{"entity": "x", "operations": ["insert on leads for each row execute function frontdesk.capture(); create table owned (); --"], "attnums": {"name": 2}, "columns": ["name"]}');
+create trigger mine after insert on leads for each row execute function frontdesk_internal.capture(
+  '{"entity": "x", "operations": ["insert on leads for each row execute function frontdesk_internal.capture(); create table owned (); --"], "attnums": {"name": 2}, "columns": ["name"]}');
 alter table leads rename column name to full_name;
 select to_regclass('owned');
 

@@ -16,7 +16,7 @@ select type, key, tenant from log;
 select source, problem from frontdesk.watch;
 select frontdesk.unwatch('ten');
 truncate frontdesk.event;
-create trigger by_hand after insert on ten for each row execute function frontdesk.capture('{"entity": "ten", "operations": ["insert"], "tenant": "p", "attnums": {}, "state": "nothing", "key": ["gone", "id"], "columns": ["gone"]}');
+create trigger by_hand after insert on ten for each row execute function frontdesk_internal.capture('{"entity": "ten", "operations": ["insert"], "tenant": "p", "attnums": {}, "state": "nothing", "key": ["gone", "id"], "columns": ["gone"]}');
 insert into ten values (4, 'x', 4711);
 select type, key, tenant from log;
 select source, tenant_column, problem from frontdesk.watch;
@@ -24,14 +24,14 @@ drop trigger by_hand on ten;
 
 -- Nor does it record events of the engine's, or of a type that is none.
 
-create trigger by_hand after insert on ten for each row execute function frontdesk.capture('{"entity": "endpoint", "operations": ["insert"]}');
+create trigger by_hand after insert on ten for each row execute function frontdesk_internal.capture('{"entity": "endpoint", "operations": ["insert"]}');
 insert into ten values (5);
 \echo :SQLSTATE
-create or replace trigger by_hand after insert on ten for each row execute function frontdesk.capture('{"entity": "x\",\"injected\":\"y", "operations": ["insert"]}');
+create or replace trigger by_hand after insert on ten for each row execute function frontdesk_internal.capture('{"entity": "x\",\"injected\":\"y", "operations": ["insert"]}');
 insert into ten values (5);
-create or replace trigger by_hand after insert on ten for each row execute function frontdesk.capture('null');
+create or replace trigger by_hand after insert on ten for each row execute function frontdesk_internal.capture('null');
 insert into ten values (5);
-create or replace trigger by_hand after insert on ten for each row execute function frontdesk.capture();
+create or replace trigger by_hand after insert on ten for each row execute function frontdesk_internal.capture();
 insert into ten values (5);
 drop table ten;
 
@@ -89,7 +89,7 @@ select problem from frontdesk.watch;
 -- A watch as an older version made it is called as it is now, when it is declared again.
 drop table orders;
 create table old (id int primary key);
-create trigger _frontdesk_capture after insert on old for each row execute function frontdesk.capture('{"entity": "old", "operations": ["insert"], "attnums": {}}');
+create trigger _frontdesk_capture after insert on old for each row execute function frontdesk_internal.capture('{"entity": "old", "operations": ["insert"], "attnums": {}}');
 insert into old values (1);
 select frontdesk.watch('old');
 insert into old values (2);

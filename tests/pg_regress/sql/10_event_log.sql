@@ -35,7 +35,7 @@ select sound('frontdesk.event');
 set enable_seqscan = off;
 set enable_bitmapscan = off;
 select count(*) from frontdesk.event where record->>'email' = 'lead7@example.com';
-explain (costs off) select count(*) from frontdesk.event_default where (record->>'paid')::boolean and key > '';
+explain (costs off) select count(*) from frontdesk_internal.event_default where (record->>'paid')::boolean and key > '';
 select count(*) from frontdesk.event where (record->>'paid')::boolean and key > '';
 set enable_bitmapscan = on;
 select count(*) from frontdesk.event where record @> '{"email": "single@example.com"}';
@@ -101,8 +101,8 @@ select partition as before from today \gset
 alter table frontdesk.event detach partition :before;
 insert into leads select n, 'detached' from generate_series(401, 402) n;
 select count(*) from :before where record->>'email' = 'detached';
-select partition = 'frontdesk.event_default'::regclass as in_default, count(*) from today, frontdesk.event where record->>'email' = 'detached' group by 1;
-truncate frontdesk.event_default;
+select partition = 'frontdesk_internal.event_default'::regclass as in_default, count(*) from today, frontdesk.event where record->>'email' = 'detached' group by 1;
+truncate frontdesk_internal.event_default;
 select format('alter table frontdesk.event attach partition %s for values from (%L) to (%L)', :'before', date_trunc('day', now()), date_trunc('day', now()) + interval '1 day') as attach \gset
 :attach;
 insert into leads values (403, 'attached');
@@ -125,10 +125,10 @@ select tableoid::regclass, op, count(*), min(record->>'email') as email from own
 alter table frontdesk.event detach partition own;
 drop table own;
 -- Without any place for it, the event is refused as PostgreSQL refuses it, and nothing is lost in silence.
-alter table frontdesk.event detach partition frontdesk.event_default;
+alter table frontdesk.event detach partition frontdesk_internal.event_default;
 select frontdesk.emit('nowhere');
 \echo :SQLSTATE
-alter table frontdesk.event attach partition frontdesk.event_default default;
+alter table frontdesk.event attach partition frontdesk_internal.event_default default;
 
 -- Savepoints: whatever is made in one that is rolled back is gone, and the transaction goes on.
 
@@ -137,7 +137,7 @@ drop table :before;
 truncate frontdesk.event;
 begin;
 savepoint made;
-select frontdesk.make_partition('event', (now() at time zone 'UTC')::date);
+select frontdesk_internal.make_partition('event', (now() at time zone 'UTC')::date);
 insert into leads select n, 'undone' from generate_series(611, 620) n;
 rollback to made;
 insert into leads select n from generate_series(601, 606) n;
@@ -158,7 +158,7 @@ $$;
 commit;
 select record->>'email' as email, count(*) from frontdesk.event where key between '601' and '699' group by 1 order by 1;
 truncate frontdesk.event;
-select frontdesk.make_partition('event', (now() at time zone 'UTC')::date);
+select frontdesk_internal.make_partition('event', (now() at time zone 'UTC')::date);
 insert into leads select n, 'again' from generate_series(701, 710) n;
 select sound('frontdesk.event');
 begin;

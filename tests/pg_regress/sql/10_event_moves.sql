@@ -144,10 +144,10 @@ select frontdesk.unwatch('visit_north'), frontdesk.unwatch('visit_west');
 -- A reminder moves with its row, whose key changes by it: one that fired for this moment fires no more.
 select frontdesk.remind('visit', 'at', '0', 'visit.due');
 update visit set at = '2030-01-01' where id = 22;
-update frontdesk.timer set outcome = 'fired' where key like '%22%';
+update frontdesk_internal.timer set outcome = 'fired' where key like '%22%';
 update visit set region = 'south' where id = 22;
-select key, at, outcome from frontdesk.timer;
+select key, at, outcome from frontdesk_internal.timer;
 update visit set region = 'north', at = '2031-01-01' where id = 22;
-select key, at, outcome from frontdesk.timer order by at;
+select key, at, outcome from frontdesk_internal.timer order by at;
 update visit set region = 'south', note = 'out' where id = 22;
-select count(*) from frontdesk.timer;
+select count(*) from frontdesk_internal.timer;

@@ -184,7 +184,7 @@ select type, record from log;
 -- After a restore the columns have other numbers, since dropped ones are gone: the watch is found by its names and learns the new.
 
 create table restored (id int primary key, other text, status text);
-create trigger _frontdesk_capture after insert or update on restored for each row execute function frontdesk.capture(
+create trigger _frontdesk_capture after insert or update on restored for each row execute function frontdesk_internal.capture(
   '{"entity": "restored", "operations": ["insert", "update"], "state": "status", "attnums": {"status": 2}}');
 alter table restored rename column other to another;
 alter table restored rename column status to stage;

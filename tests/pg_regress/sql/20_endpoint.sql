@@ -32,7 +32,7 @@ select name, secrets from frontdesk.endpoints order by name;
 
 -- Credentials are nowhere to be seen, and neither are secrets.
 
-select count(*) from frontdesk.endpoint e where e::text ~ '(1234|MfKQ9r8)';
+select count(*) from frontdesk_internal.endpoint e where e::text ~ '(1234|MfKQ9r8)';
 select count(*) from frontdesk.endpoints e where e::text ~ '(1234|MfKQ9r8)';
 select count(*) from frontdesk.webhook_configs e where e::text ~ '(1234|MfKQ9r8)';
 
@@ -51,7 +51,7 @@ select headers from frontdesk.webhook_configs where name = 'warehouse:eu-1';
 update frontdesk.webhook_configs set headers = headers || '{"X-New": "1", "Cookie": "c"}' where name = 'warehouse:eu-1';
 select headers, credential_headers from frontdesk.endpoints where name = 'warehouse:eu-1';
 update frontdesk.webhook_configs set headers = headers - 'Cookie' - 'X-New' where name = 'warehouse:eu-1';
-select headers, credential_headers, (select count(*) from frontdesk.endpoint_secret s join frontdesk.endpoint x on x.id = s.endpoint_id
+select headers, credential_headers, (select count(*) from frontdesk_internal.endpoint_secret s join frontdesk_internal.endpoint x on x.id = s.endpoint_id
   where x.name = e.name and s.header is not null) as stored from frontdesk.endpoints e where name = 'warehouse:eu-1';
 select frontdesk.alter_endpoint('warehouse:eu-1', headers => '{"X-Api-Key": "********"}');
 
@@ -89,7 +89,7 @@ select secrets from frontdesk.endpoints where name = 'crm';
 select count(*) filter (where expires_at is null) as current,
   count(*) filter (where expires_at between clock_timestamp() + '59 minutes' and clock_timestamp() + '1 hour') as for_an_hour,
   count(*) filter (where expires_at > clock_timestamp() + '23 hours') as for_a_day
-from frontdesk.endpoint_secret where header is null and endpoint_id = (select id from frontdesk.endpoint where name = 'crm');
+from frontdesk_internal.endpoint_secret where header is null and endpoint_id = (select id from frontdesk_internal.endpoint where name = 'crm');
 select frontdesk.rotate_secret('crm', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', overlap => '0');
 select secrets from frontdesk.endpoints where name = 'crm';
 select frontdesk.alter_endpoint('crm', secret => 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD');
@@ -106,7 +106,7 @@ select frontdesk.public_key('nowhere');
 -- A test event goes to this endpoint alone, whatever its patterns.
 
 select frontdesk.test_endpoint('warehouse:eu-1') as event_id \gset
-select type, op, record, target = (select id from frontdesk.endpoint where name = 'warehouse:eu-1') as for_it
+select type, op, record, target = (select id from frontdesk_internal.endpoint where name = 'warehouse:eu-1') as for_it
 from frontdesk.event where id = :event_id;
 select endpoint, outcome, reason from frontdesk.explain_event(:event_id);
 select frontdesk.test_endpoint('crm', '{"hello": "world"}') as event_id \gset
@@ -117,12 +117,12 @@ select record from frontdesk.event where id = :event_id;
 select frontdesk.replay(:event_id, 'crm');
 select retrying from frontdesk.endpoints where name = 'crm';
 select frontdesk.remove_endpoint('crm');
-select count(*) from frontdesk.retry;
+select count(*) from frontdesk_internal.retry;
 select name from frontdesk.endpoints order by name;
-select count(*) from frontdesk.endpoint_secret s where not exists (select from frontdesk.endpoint e where e.id = s.endpoint_id);
+select count(*) from frontdesk_internal.endpoint_secret s where not exists (select from frontdesk_internal.endpoint e where e.id = s.endpoint_id);
 
 -- Every change of the configuration is a new version of it, which the engine loads before it routes what comes after.
 
-select config_version as version from frontdesk.installation \gset
+select config_version as version from frontdesk_internal.installation \gset
 select frontdesk.alter_endpoint('plain', timeout_ms => 1000);
-select config_version > :version as changed from frontdesk.installation;
+select config_version > :version as changed from frontdesk_internal.installation;

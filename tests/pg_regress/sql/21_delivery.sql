@@ -32,21 +32,21 @@ from (values
 ) v (name, events, filter, tenant);
 insert into leads values (1, '0190a0b0-0000-7000-8000-000000000001', 50);
 select id as lead, xid, created_at from frontdesk.event where key = '1' \gset
-create function endpoint(name text) returns bigint language sql return (select e.id from frontdesk.endpoint e where e.name = endpoint.name);
-insert into frontdesk.attempt (event_id, endpoint_id, attempt, started_at, duration_ms, succeeded, status, error, detail, address, response)
+create function endpoint(name text) returns bigint language sql return (select e.id from frontdesk_internal.endpoint e where e.name = endpoint.name);
+insert into frontdesk_internal.attempt (event_id, endpoint_id, attempt, started_at, duration_ms, succeeded, status, error, detail, address, response)
 values
   (:lead, endpoint('delivered'), 1, '2126-01-01 10:00', 12, false, 500, 'status', 'the endpoint answered 500', '93.184.215.14', 'oops'),
   (:lead, endpoint('delivered'), 2, '2126-01-01 10:05', 8, true, 204, null, null, '93.184.215.14', ''),
   (:lead, endpoint('retrying'), 1, '2126-01-01 10:00', 12, false, null, 'connect', 'connection refused', '93.184.215.14', null),
   (:lead, endpoint('failed'), 1, '2126-01-01 10:00', 12, false, 400, 'status', 'the endpoint answered 400', '93.184.215.14', 'no');
-insert into frontdesk.retry (event_id, endpoint_id, event_xid, event_at, attempts, due_at, key, reason)
+insert into frontdesk_internal.retry (event_id, endpoint_id, event_xid, event_at, attempts, due_at, key, reason)
 values (:lead, endpoint('retrying'), :'xid', :'created_at', 1, '2126-01-01 10:10', '1', 'connect: connection refused'),
   (:lead, endpoint('ordered'), :'xid', :'created_at', 0, 'infinity', '1', 'an earlier event of its key is not delivered yet');
-insert into frontdesk.dead_letter (event_id, endpoint_id, event_xid, event_at, attempts, reason, died_at)
+insert into frontdesk_internal.dead_letter (event_id, endpoint_id, event_xid, event_at, attempts, reason, died_at)
 values (:lead, endpoint('dead'), :'xid', :'created_at', 9, 'status: the endpoint answered 404', '2026-01-03');
-insert into frontdesk.cursor (endpoint_id, last_snapshot, xid, event_id, since)
+insert into frontdesk_internal.cursor (endpoint_id, last_snapshot, xid, event_id, since)
 values (endpoint('behind'), pg_current_snapshot(), '0', 0, '-infinity');
-update frontdesk.endpoint set open_until = '2999-01-01', failing_since = '2026-01-01', failures = 20 where name = 'open';
+update frontdesk_internal.endpoint set open_until = '2999-01-01', failing_since = '2026-01-01', failures = 20 where name = 'open';
 
 select endpoint, outcome, reason, attempts, due_at from frontdesk.explain_event(:lead);
 
@@ -58,9 +58,9 @@ from frontdesk.explain_event(:early) where endpoint = 'pending';
 
 -- The engine's own events go where a pattern asks for them, and never to the endpoint they are about.
 
-select frontdesk.record_event('endpoint.failing', 'S', '{"endpoint": "open"}') as service \gset
+select frontdesk_internal.record_event('endpoint.failing', 'S', '{"endpoint": "open"}') as service \gset
 select endpoint, outcome, reason from frontdesk.explain_event(:service) where endpoint in ('monitor', 'retrying', 'open');
-select frontdesk.record_event('endpoint.failing', 'S', '{"endpoint": "monitor"}') as service \gset
+select frontdesk_internal.record_event('endpoint.failing', 'S', '{"endpoint": "monitor"}') as service \gset
 select endpoint, outcome, reason from frontdesk.explain_event(:service) where endpoint = 'monitor';
 
 -- Loops of automations end.

@@ -42,10 +42,10 @@ select count(*) from outbox where request->>'url' like '%rolled-back';
 
 select frontdesk.http_get('https://api.example.com/') as id \gset
 select * from frontdesk.response(:id);
-insert into frontdesk.attempt (event_id, endpoint_id, attempt, started_at, duration_ms, succeeded, error, detail)
+insert into frontdesk_internal.attempt (event_id, endpoint_id, attempt, started_at, duration_ms, succeeded, error, detail)
 values (:id, 0, 1, clock_timestamp(), 3, false, 'connect', 'connection refused');
 select * from frontdesk.response(:id);
-insert into frontdesk.attempt (event_id, endpoint_id, attempt, started_at, duration_ms, succeeded, status, response, response_headers, response_body)
+insert into frontdesk_internal.attempt (event_id, endpoint_id, attempt, started_at, duration_ms, succeeded, status, response, response_headers, response_body)
 values (:id, 0, 2, clock_timestamp(), 3, true, 200, 'gr', '{"content-type": "text/plain"}', '\x6772ff00fc');
 select status, headers, body, error from frontdesk.response(:id);
 select status, body from frontdesk.await_response(:id);

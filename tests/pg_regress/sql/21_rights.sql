@@ -16,7 +16,7 @@ select frontdesk.http_post('https://hooks.example.com/', '{}', headers => '{"Aut
 select frontdesk.http_get('https://hooks.example.com/') as got, frontdesk.http_put('https://hooks.example.com/') as put,
   frontdesk.http_patch('https://hooks.example.com/') as patched, frontdesk.http_delete('https://hooks.example.com/') as deleted \gset
 reset role;
-insert into frontdesk.attempt (event_id, endpoint_id, attempt, started_at, duration_ms, succeeded, status, response)
+insert into frontdesk_internal.attempt (event_id, endpoint_id, attempt, started_at, duration_ms, succeeded, status, response)
 select v.id, 0, 1, frontdesk.now(), 1, true, 200, 'an answer' from frontdesk.event v;
 select count(*), count(distinct record->>'method') from frontdesk.event where record->>'by' = 'regress_app'::regrole::oid::text;
 set role regress_app;
@@ -73,7 +73,7 @@ select frontdesk.add_endpoint('tenant-a', 'https://b.example.com/', signature =>
 select frontdesk.replay(:mine, 'everything');
 \echo :SQLSTATE
 select frontdesk.replay(:mine);
-select endpoint_id from frontdesk.retry where event_id = :mine;
+select endpoint_id from frontdesk_internal.retry where event_id = :mine;
 
 -- An event of another tenant, or of none, does not reach a tenant's endpoint, however it is replayed.
 
@@ -87,12 +87,12 @@ select frontdesk.replay(:of_a, 'tenant-a'), frontdesk.replay(:of_b, 'everything'
 select frontdesk.add_endpoint('made-later', 'https://c.example.com/', events => '{lead.*}', signature => 'none', tenant => '00000000-0000-0000-0000-00000000000a') is null as without_secret;
 select endpoint, outcome from frontdesk.explain_event(:of_b) order by endpoint;
 select endpoint, outcome from frontdesk.explain_event(:of_a) order by endpoint;
-delete from frontdesk.retry;
+delete from frontdesk_internal.retry;
 select frontdesk.replay(:of_b), frontdesk.replay(:of_a);
-select e.name, r.event_id = :of_a as of_a from frontdesk.retry r join frontdesk.endpoint e on e.id = r.endpoint_id order by 1, 2;
+select e.name, r.event_id = :of_a as of_a from frontdesk_internal.retry r join frontdesk_internal.endpoint e on e.id = r.endpoint_id order by 1, 2;
 -- Nor by a dead letter of the time when the endpoint took all.
-insert into frontdesk.dead_letter (event_id, endpoint_id, event_xid, event_at, attempts, reason, died_at)
-select v.id, e.id, v.xid, v.created_at, 9, 'timeout', frontdesk.now() from frontdesk.event v, frontdesk.endpoint e where v.id in (:of_a, :of_b) and e.name = 'tenant-a';
+insert into frontdesk_internal.dead_letter (event_id, endpoint_id, event_xid, event_at, attempts, reason, died_at)
+select v.id, e.id, v.xid, v.created_at, 9, 'timeout', frontdesk.now() from frontdesk.event v, frontdesk_internal.endpoint e where v.id in (:of_a, :of_b) and e.name = 'tenant-a';
 select frontdesk.replay('tenant-a', since => '-infinity');
 
 -- What is for one endpoint is for no other.
@@ -132,7 +132,7 @@ select frontdesk.watch('things', entity => E'x","y');
 select frontdesk.remind('things', 'at', '1 hour', E'x","y');
 \echo :SQLSTATE
 
-select frontdesk.remove_endpoint(name) from frontdesk.endpoint order by name;
+select frontdesk.remove_endpoint(name) from frontdesk_internal.endpoint order by name;
 drop function ask();
 drop owned by regress_app, regress_member, regress_other;
 drop role regress_app, regress_member, regress_other;

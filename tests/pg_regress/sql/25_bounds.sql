@@ -1,7 +1,7 @@
 -- What is large is known by its size, what doubles is refused before it is made, what is deep is cut off.
 
 -- The size of a jsonb as text is known without its text.
-select count(*) as documents, bool_and(frontdesk.json_bytes(v) = octet_length(v::text)) as exact
+select count(*) as documents, bool_and(frontdesk_internal.json_bytes(v) = octet_length(v::text)) as exact
 from (
   select to_jsonb(n) from generate_series(-1000, 100000, 37) n
   union all select jsonb_build_array(n::numeric / 7, -n * 1e10, (n::text || 'e-' || n % 30)::numeric, round(n / 3.0, n % 9)) from generate_series(1, 999) n
@@ -9,7 +9,7 @@ from (
   union all select jsonb_agg(n) from generate_series(1, 5000) n
   union all select t::jsonb from (values ('0'), ('-0.0'), ('0.000'), ('true'), ('null'), ('"x"'), ('[[[]]]'), ('[[], {}, [null, false]]'), ('{"a": {"b": [1, {"c": "d"}]}}'),
     ('9e100'), ('1.50'), ('-123456789012345678901234567890.0010'), ('0.00000000000000000001'), ('[99991e3, 1e-9]')) v (t)) d (v);
-select frontdesk.json_bytes(('[' || repeat('9e131071, ', 8000) || '1]')::jsonb);
+select frontdesk_internal.json_bytes(('[' || repeat('9e131071, ', 8000) || '1]')::jsonb);
 
 -- A schema is counted as often as it is referred to.
 select * from frontdesk.validate_json((

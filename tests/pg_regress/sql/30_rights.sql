@@ -14,25 +14,25 @@ declare
 begin
   commit;
   for i in 1..400 loop
-    exit when exists (select from frontdesk.job_run r where r.id = run_id and r.status not in ('waiting', 'running'));
+    exit when exists (select from frontdesk_internal.job_run r where r.id = run_id and r.status not in ('waiting', 'running'));
     perform pg_sleep(0.02);
     commit;
   end loop;
 end $$;
-create view last_run as select status, result, sqlstate, message from frontdesk.job_run order by id desc limit 1;
+create view last_run as select status, result, sqlstate, message from frontdesk_internal.job_run order by id desc limit 1;
 select frontdesk.schedule('nightly', '@yearly', 'select 1') > 0;
 
 -- Nobody has a table: neither to write it, nor to lock it.
 set role job_mallory;
 begin;
-lock table frontdesk.job in access exclusive mode;
+lock table frontdesk_internal.job in access exclusive mode;
 rollback;
 begin;
-lock table frontdesk.job_run in row share mode;
+lock table frontdesk_internal.job_run in row share mode;
 rollback;
-select count(*) from frontdesk.job;
-insert into frontdesk.job_run (job_id, job_name, owner, command, status, scheduled_at, started_at) values (1, 'x', 'job_mallory', 'select 1', 'waiting', now(), now());
-update frontdesk.job_state set failures = 0;
+select count(*) from frontdesk_internal.job;
+insert into frontdesk_internal.job_run (job_id, job_name, owner, command, status, scheduled_at, started_at) values (1, 'x', 'job_mallory', 'select 1', 'waiting', now(), now());
+update frontdesk_internal.job_state set failures = 0;
 select count(*) from frontdesk.jobs;
 select count(*) from frontdesk.job_runs;
 select frontdesk.run_job('nightly');
@@ -63,9 +63,9 @@ create table kept (id int);
 select frontdesk.schedule('export', '@daily', 'copy (select 1) to stdout');
 select frontdesk.schedule('import', '@daily', 'select 1; copy pg_class from stdin');
 select frontdesk.schedule('export', '@yearly', 'select 1') as id \gset
-alter table frontdesk.job disable trigger job_check;
-update frontdesk.job set command = 'copy kept from stdin' where id = :id;
-alter table frontdesk.job enable trigger job_check;
+alter table frontdesk_internal.job disable trigger job_check;
+update frontdesk_internal.job set command = 'copy kept from stdin' where id = :id;
+alter table frontdesk_internal.job enable trigger job_check;
 call run(:id);
 select * from last_run;
 

@@ -62,7 +62,7 @@ begin
     commit;
   end loop;
 end $$;
-create view last_run as select status, rows, result, sqlstate, message from frontdesk.job_run order by id desc limit 1;
+create view last_run as select status, rows, result, sqlstate, message from frontdesk_internal.job_run order by id desc limit 1;
 call run('later');
 select * from last_run;
 select what, who from note;
@@ -124,9 +124,9 @@ select frontdesk.run_job('later');
 select frontdesk.unschedule(id) from frontdesk.jobs where name <> 'mine';
 select frontdesk.schedule('theirs', '@yearly', 'select 1', username => 'desk_guest');
 select frontdesk.schedule('root', '@yearly', 'select 1', username => 'postgres');
-insert into frontdesk.job (name, owner, schedule, command, timezone, overlap, max_retries, retry_delay, catch_up, active, planned_from)
+insert into frontdesk_internal.job (name, owner, schedule, command, timezone, overlap, max_retries, retry_delay, catch_up, active, planned_from)
 values ('forged', 'postgres', '@daily', 'select 1', 'UTC', 'skip', 0, '1 minute', 'one', true, now());
-select count(*) from frontdesk.engine_jobs();
+select count(*) from frontdesk_internal.engine_jobs();
 set role desk_guest;
 select count(*) from frontdesk.jobs;
 select count(*) from frontdesk.job_runs;

@@ -38,10 +38,10 @@ insert into theirs.visit values (1, now() + interval '1 day');
 -- No table to lock, no row to write; and no look at rows that one may not see.
 set role timer_mallory;
 begin;
-lock table frontdesk.timer in access exclusive mode;
+lock table frontdesk_internal.timer in access exclusive mode;
 rollback;
-update frontdesk.timer_rule set event = E'x","injected":"y';
-delete from frontdesk.timer;
+update frontdesk_internal.timer_rule set event = E'x","injected":"y';
+delete from frontdesk_internal.timer;
 select count(*) from frontdesk.timers;
 select count(*) from frontdesk.reminders;
 select frontdesk.remind('theirs.visit', 'at', '0', 'visit.mine');
@@ -49,21 +49,21 @@ select frontdesk.unremind('visit');
 create temp table hers (id int primary key, at timestamptz);
 select frontdesk.remind('hers', 'at', '0', 'visit.mine', name => 'visit');
 -- A hand-made trigger is nobody's.
-create trigger x after insert on hers for each statement execute function frontdesk.timer_trigger('{"rule":1,"at":"at","key":["id"],"shift":"0","timezone":"UTC"}');
+create trigger x after insert on hers for each statement execute function frontdesk_internal.timer_trigger('{"rule":1,"at":"at","key":["id"],"shift":"0","timezone":"UTC"}');
 reset role;
 -- What it is made for, it asks for itself; and the argument says no more than which rule.
 create temp table forged (id int primary key, at timestamptz, org bigint);
-create trigger x after insert on forged for each statement execute function frontdesk.timer_trigger('{"rule":1,"at":"at","key":["id"],"shift":"0","timezone":"UTC"}');
+create trigger x after insert on forged for each statement execute function frontdesk_internal.timer_trigger('{"rule":1,"at":"at","key":["id"],"shift":"0","timezone":"UTC"}');
 insert into forged values (1, now());
 drop trigger x on forged;
-create trigger x before insert on forged for each row execute function frontdesk.timer_trigger('{"rule":1}');
+create trigger x before insert on forged for each row execute function frontdesk_internal.timer_trigger('{"rule":1}');
 insert into forged values (1, now());
 drop trigger x on forged;
-select format('create trigger x after insert on forged for each row execute function frontdesk.timer_trigger(%L)',
-  json_build_object('rule', id, 'at', 'org', 'key', '{id}'::text[], 'shift', '0', 'timezone', 'UTC')) from frontdesk.timer_rule where name = 'visit' \gexec
+select format('create trigger x after insert on forged for each row execute function frontdesk_internal.timer_trigger(%L)',
+  json_build_object('rule', id, 'at', 'org', 'key', '{id}'::text[], 'shift', '0', 'timezone', 'UTC')) from frontdesk_internal.timer_rule where name = 'visit' \gexec
 insert into forged values (1, now(), 4711);
 drop trigger x on forged;
-create trigger x after insert on forged for each row execute function frontdesk.timer_trigger('no JSON');
+create trigger x after insert on forged for each row execute function frontdesk_internal.timer_trigger('no JSON');
 insert into forged values (1, now());
 drop trigger x on forged;
 select key from frontdesk.timers;
@@ -101,7 +101,7 @@ insert into theirs.call select n, now(), case when n % 7 = 0 then 0 else 1 end f
 reset role;
 call await('call.due', 18);
 select count(*) from fired where type = 'call.due';
-select t.key, t.outcome, t.reason from frontdesk.timer t join frontdesk.timer_rule r on r.id = t.rule_id where r.name = 'call' and t.outcome <> 'fired' order by 1;
+select t.key, t.outcome, t.reason from frontdesk_internal.timer t join frontdesk_internal.timer_rule r on r.id = t.rule_id where r.name = 'call' and t.outcome <> 'fired' order by 1;
 select name, broken from frontdesk.reminders where name = 'call';
 insert into theirs.call select n, now(), 0 from generate_series(101, 130) n;
 call await_problem('call', 'the last 20 reminders failed');
@@ -162,7 +162,7 @@ select problem from frontdesk.reminders where name = 'forced';
 reset role;
 
 select frontdesk.unremind(name) from frontdesk.reminders order by name;
-select count(*) from frontdesk.timer, frontdesk.timer_state;
+select count(*) from frontdesk_internal.timer, frontdesk_internal.timer_state;
 drop schema theirs cascade;
 drop owned by timer_mallory, timer_owner;
 drop role timer_mallory, timer_owner;

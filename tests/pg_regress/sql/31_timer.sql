@@ -70,7 +70,7 @@ insert into visit (id, starts_at, day) values (9, now() - interval '2 days', '20
 call await('visit.expire', 1);
 call await('visit.day', 1);
 select type, key from fired where type <> 'visit.reminder' order by type;
-select r.name, t.key, t.outcome from frontdesk.timer t join frontdesk.timer_rule r on r.id = t.rule_id where t.outcome in ('late', 'expired') order by 1, 2;
+select r.name, t.key, t.outcome from frontdesk_internal.timer t join frontdesk_internal.timer_rule r on r.id = t.rule_id where t.outcome in ('late', 'expired') order by 1, 2;
 
 -- A rule follows its column, and says so when it is gone.
 alter table visit rename starts_at to begins_at;
@@ -78,7 +78,7 @@ select name, at_column, problem from frontdesk.reminders order by name;
 insert into visit (id, begins_at) values (12, now() + interval '9 days');
 select * from pending where key = '12';
 truncate visit;
-select count(*) from frontdesk.timer;
+select count(*) from frontdesk_internal.timer;
 alter table visit drop column begins_at cascade;
 insert into visit (id, day) values (13, current_date + 9);
 select name, problem from frontdesk.reminders order by name;
@@ -112,12 +112,12 @@ insert into theirs.task (due) values (now() + interval '2 days');
 select frontdesk.unremind('task');
 select frontdesk.remind('theirs.task', 'due', '0', 'task.due');
 select count(*) from frontdesk.reminders;
-select frontdesk.timer_keep(1, 'x', now(), '0', 'UTC', false);
+select frontdesk_internal.timer_keep(1, 'x', now(), '0', 'UTC', false);
 reset role;
 select count(*) from frontdesk.timers where rule = 'task';
 select frontdesk.unremind('task');
 select frontdesk.unremind(name) from frontdesk.reminders order by name;
-select count(*) from frontdesk.timer;
+select count(*) from frontdesk_internal.timer;
 drop owned by desk_owner, desk_other;
 drop role desk_owner, desk_other;
 

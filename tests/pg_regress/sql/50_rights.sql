@@ -17,7 +17,7 @@ select frontdesk.score('{"email": "a@b"}') < 77, count(*) > 0 from frontdesk.exp
 select frontdesk.score('{"email": "a@b"}', tenant => '00000000-0000-0000-0000-00000000000c') < 77 as without_models;
 select * from frontdesk.explain_score('{"email": "a@b"}', tenant => :'tenant');
 \echo :SQLSTATE
-select frontdesk.explain_score_of('{"email": "a@b"}', 'default', :'tenant');
+select frontdesk_internal.explain_score_of('{"email": "a@b"}', 'default', :'tenant');
 \echo :SQLSTATE
 select frontdesk.score('{"email": "a@b"}', tenant => :'tenant');
 \echo :SQLSTATE
@@ -36,7 +36,7 @@ select frontdesk.keep_scores('leads', tenant_column => 'org');
 insert into leads (id, email, org) values (1, 'a@b', :'tenant');
 select score < 77, score_breakdown::text like '%secret%' from leads;
 select frontdesk.score_is_stale(row(1, 'a@b', :'tenant', 77, 'hot', '{"secret_rule": 77}')::leads, 'default', 'org') as tells_nothing;
-create trigger by_hand before insert on leads for each row execute function frontdesk.keep_score('default', 'org', 'score', '', '');
+create trigger by_hand before insert on leads for each row execute function frontdesk_internal.keep_score('default', 'org', 'score', '', '');
 \echo :SQLSTATE
 grant insert on leads to regress_scorer;
 set role regress_scorer;
@@ -63,7 +63,7 @@ select frontdesk.keep_scores(null);
 \echo :SQLSTATE
 select frontdesk.keep_scores(0);
 \echo :SQLSTATE
-insert into frontdesk.score_follower select 1;
+insert into frontdesk_internal.score_follower select 1;
 \echo :SQLSTATE
 reset role;
 select frontdesk.schedule('administrator''s', '@daily', 'select 1') > 0;
@@ -73,9 +73,9 @@ select frontdesk.follow_scores('administrator''s');
 select frontdesk.schedule('mine', '@daily', 'select 1') > 0;
 select frontdesk.follow_scores('mine');
 reset role;
-select j.name from frontdesk.score_follower f join frontdesk.job j on j.id = f.job_id;
+select j.name from frontdesk_internal.score_follower f join frontdesk_internal.job j on j.id = f.job_id;
 
 drop table leads, prospects;
-select frontdesk.unschedule(id) from frontdesk.job;
+select frontdesk.unschedule(id) from frontdesk_internal.job;
 drop owned by regress_mallory, regress_scorer;
 drop role regress_mallory, regress_scorer;

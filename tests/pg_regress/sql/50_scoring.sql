@@ -74,8 +74,8 @@ select frontdesk.score('{"email": "@"}', 'completeness');
 
 -- Whoever changes a shipped model keeps his; an upgrade brings the others anew.
 select name, shipped from frontdesk.score_model where tenant::text ~ '^0' order by name;
-select frontdesk.ship_score_model('completeness', 'new', '{"low": 0}', '{}', '[{"name": "email", "points": 1}]');
-select frontdesk.ship_score_model('fit', 'new', '{"low": 0}', '{}', '[{"name": "budget", "points": 1}]');
+select frontdesk_internal.ship_score_model('completeness', 'new', '{"low": 0}', '{}', '[{"name": "email", "points": 1}]');
+select frontdesk_internal.ship_score_model('fit', 'new', '{"low": 0}', '{}', '[{"name": "budget", "points": 1}]');
 select m.name, m.shipped, m.description, count(r) from frontdesk.score_model m left join frontdesk.score_rule r on r.model = m.name where m.name in ('completeness', 'fit') group by m.tenant, m.name order by m.name;
 -- A dump brings what was changed, and it takes the shipped one's place.
 insert into frontdesk.score_model (name, base, tiers) values ('fit', 7, '{"any": 0}');
@@ -127,4 +127,4 @@ select frontdesk.schedule('again', '@yearly', 'select 1') > 0;
 select frontdesk.follow_scores('again');
 update frontdesk.score_rule set points = 3 where model = 'fit';
 update frontdesk.score_rule set points = 4 where model = 'fit';
-select job_name, status, count(*) from frontdesk.job_run group by 1, 2;
+select job_name, status, count(*) from frontdesk_internal.job_run group by 1, 2;

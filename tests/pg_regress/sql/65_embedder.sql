@@ -11,7 +11,7 @@ select name, state, pending, failed, embedded, reused, requests, tokens, last_er
   encoding, headers, credential_headers, batch_size, batch_chars, max_in_flight, requests_per_minute, timeout_ms from frontdesk.embedders;
 \x off
 select count(*) as leaks from frontdesk.embedders e where e::text ~ 'secret$|sk-|another';
-select header, secret <> 'sk-very-secret'::bytea as kept_as_bytes from frontdesk.embedder_secret order by header;
+select header, secret <> 'sk-very-secret'::bytea as kept_as_bytes from frontdesk_internal.embedder_secret order by header;
 
 \echo # bad input
 select frontdesk.add_embedder('small', 'https://embeddings.example/v1', 'm', 4);
@@ -90,17 +90,17 @@ create table part1 partition of part for values in (1);
 select frontdesk.embed_table('part', 'body', 'vec');
 insert into part1 values (1, 'x');
 select pending from frontdesk.embed_tables where source = 'part';
-select frontdesk.embed_store(s.id, array['part1'::regclass::oid], array['(0,1)'], array[hashtextextended('x', 0)], array['\x0000803f000000400000404000008040'::bytea])
-from frontdesk.embed_source s where s.source = 'part'::regclass;
+select frontdesk_internal.embed_store(s.id, array['part1'::regclass::oid], array['(0,1)'], array[hashtextextended('x', 0)], array['\x0000803f000000400000404000008040'::bytea])
+from frontdesk_internal.embed_source s where s.source = 'part'::regclass;
 select * from part;
 
 \echo # the same text elsewhere has its vector already
 insert into part values (1, 'x'), (1, 'y');
-select frontdesk.embed_reuse(s.id, 100) from frontdesk.embed_source s where s.source = 'part'::regclass;
+select frontdesk_internal.embed_reuse(s.id, 100) from frontdesk_internal.embed_source s where s.source = 'part'::regclass;
 select * from part order by body, vec is null;
 
 \echo # what is refused is tried again when it changes
-select frontdesk.embed_refuse(s.id, array[hashtextextended('y', 0)], 'status 400: too rude') from frontdesk.embed_source s where s.source = 'part'::regclass;
+select frontdesk_internal.embed_refuse(s.id, array[hashtextextended('y', 0)], 'status 400: too rude') from frontdesk_internal.embed_source s where s.source = 'part'::regclass;
 select content, reason from frontdesk.embed_failures('part');
 select pending, failed from frontdesk.embed_tables where source = 'part';
 update part set body = 'polite' where body = 'y';
@@ -123,7 +123,7 @@ set role regress_embed;
 select frontdesk.embed_table('note', 'body', 'vec');
 select frontdesk.embed_table('mine', 'body', 'vec');
 select source, owner from frontdesk.embed_tables;
-insert into frontdesk.embed_source (source, source_name, content_column, embedding_column, embedder_id, condition, owner)
+insert into frontdesk_internal.embed_source (source, source_name, content_column, embedding_column, embedder_id, condition, owner)
   values ('note', 'note', 'body', 'vec', 1, 'true', 'regress_embed');
 reset role;
 drop owned by regress_embed;
@@ -146,32 +146,32 @@ select source, owner, pending from frontdesk.embed_tables where source = 'hers';
 select pending >= 0 as counted from frontdesk.embedders;
 select frontdesk.embed_again('hers');
 select * from frontdesk.embed_failures('hers');
-select frontdesk.embed_rows(id) from frontdesk.embed_source where source = 'hers'::regclass;
-select * from frontdesk.embed_pick((select id from frontdesk.embed_source where source = 'hers'::regclass), 1, 100, '{}', '{}');
-select frontdesk.embed_declaration(id) from frontdesk.embed_source where source = 'hers'::regclass;
+select frontdesk_internal.embed_rows(id) from frontdesk_internal.embed_source where source = 'hers'::regclass;
+select * from frontdesk_internal.embed_pick((select id from frontdesk_internal.embed_source where source = 'hers'::regclass), 1, 100, '{}', '{}');
+select frontdesk_internal.embed_declaration(id) from frontdesk_internal.embed_source where source = 'hers'::regclass;
 select frontdesk.alter_embedder('small', model => 'text-embedding-4-small');
 select * from ran;
-select forget, vec from frontdesk.embed_source s, hers where s.source = 'hers'::regclass order by hers.id;
+select forget, vec from frontdesk_internal.embed_source s, hers where s.source = 'hers'::regclass order by hers.id;
 -- what the job of the owner does with it
 set role regress_towner;
-select frontdesk.embed_declaration(id) is not null as works from frontdesk.embed_own where source = 'hers'::regclass;
-select frontdesk.embed_counted(id) from frontdesk.embed_own where source = 'hers'::regclass;
+select frontdesk_internal.embed_declaration(id) is not null as works from frontdesk_internal.embed_own where source = 'hers'::regclass;
+select frontdesk_internal.embed_counted(id) from frontdesk_internal.embed_own where source = 'hers'::regclass;
 select id, vec from hers order by id;
 select distinct who from ran;
 -- others neither see, count nor start it
-select count(*) from frontdesk.embed_own where source = 'part'::regclass;
+select count(*) from frontdesk_internal.embed_own where source = 'part'::regclass;
 reset role;
-select id as part from frontdesk.embed_source where source = 'part'::regclass \gset
+select id as part from frontdesk_internal.embed_source where source = 'part'::regclass \gset
 set role regress_towner;
-select frontdesk.embed_start(:part, true);
-select frontdesk.embed_remove(:part);
-select frontdesk.embed_refuse(:part, '{1}', 'x');
-select frontdesk.embed_forget(:part, null);
-select frontdesk.embed_note(:part, 1, 1);
-select frontdesk.embed_declare('part', 'body', 'vec', 1, 'true');
-update frontdesk.embed_source set job_id = 1;
-create trigger mine before update on hers for each row execute function frontdesk.embed_reset('id');
-create trigger mine after insert on hers for each statement execute function frontdesk.embed_wake('vec');
+select frontdesk_internal.embed_start(:part, true);
+select frontdesk_internal.embed_remove(:part);
+select frontdesk_internal.embed_refuse(:part, '{1}', 'x');
+select frontdesk_internal.embed_forget(:part, null);
+select frontdesk_internal.embed_note(:part, 1, 1);
+select frontdesk_internal.embed_declare('part', 'body', 'vec', 1, 'true');
+update frontdesk_internal.embed_source set job_id = 1;
+create trigger mine before update on hers for each row execute function frontdesk_internal.embed_reset('id');
+create trigger mine after insert on hers for each statement execute function frontdesk_internal.embed_wake('vec');
 reset role;
 select source, pending, failed from frontdesk.embed_tables where source = 'hers';
 select frontdesk.unembed_table('hers');
@@ -191,7 +191,7 @@ select frontdesk.remove_embedder('small');
 select frontdesk.unembed_table('part'), frontdesk.unembed_table('note'), frontdesk.unembed_table('note');
 select tgname from pg_trigger where tgrelid = 'note'::regclass;
 select indexname from pg_indexes where tablename = 'note';
-delete from frontdesk.embed_source;
+delete from frontdesk_internal.embed_source;
 select frontdesk.remove_embedder('small'), frontdesk.remove_embedder('small');
 select frontdesk.embed('text');
 select frontdesk.embed(null);

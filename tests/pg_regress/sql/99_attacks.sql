@@ -21,11 +21,11 @@ select frontdesk.schedule_once(now() + interval '1 day', 'select ''HIDDEN''', na
 select frontdesk.http_post('https://hooks.example.com/HIDDEN', '{"a": "HIDDEN"}', headers => '{"Authorization": "HIDDEN"}') is not null;
 select frontdesk.add_embedder('default', 'https://models.example.com/HIDDEN', 'HIDDEN', 3, secret => 'HIDDEN') is not null;
 select frontdesk.embed_table('others', 'name', 'embedding', 'default') is not null;
-insert into frontdesk.attempt (event_id, endpoint_id, attempt, started_at, duration_ms, succeeded, status, response)
+insert into frontdesk_internal.attempt (event_id, endpoint_id, attempt, started_at, duration_ms, succeeded, status, response)
 select v.id, 1, 1, frontdesk.now(), 1, true, 200, 'HIDDEN' from frontdesk.event v;
-insert into frontdesk.retry (event_id, endpoint_id, event_xid, event_at, attempts, due_at, reason)
+insert into frontdesk_internal.retry (event_id, endpoint_id, event_xid, event_at, attempts, due_at, reason)
 select v.id, 1, v.xid, v.created_at, 1, 'infinity', 'HIDDEN' from frontdesk.event v;
-insert into frontdesk.dead_letter (event_id, endpoint_id, event_xid, event_at, attempts, reason, died_at)
+insert into frontdesk_internal.dead_letter (event_id, endpoint_id, event_xid, event_at, attempts, reason, died_at)
 select v.id, 1, v.xid, v.created_at, 9, 'HIDDEN', frontdesk.now() from frontdesk.event v;
 
 create role regress_mallory;
@@ -59,7 +59,7 @@ insert into values_of
 select t, n, v from (values
   ('bigint'::regtype, array['1', '2', '3', '-1', '9223372036854775807']), ('integer', array['1', '2', '3', '-1', '2147483647']), ('smallint', array['1', '2', '3', '-1', '0']),
   ('text', array['nightly', 'crm', 'rule HIDDEN', 'default', 'theirs', '@daily', 'select 1']), ('name', array['name', 'id', 'embedding', 'org', 'postgres']),
-  ('regclass', array['others', 'others', 'frontdesk.event', 'frontdesk.endpoint_secret', 'pg_authid']), ('regprocedure', array['frontdesk.status()', 'frontdesk.emit(text,jsonb,text,uuid)', 'frontdesk.capture()', 'pg_read_file(text)', 'frontdesk.stop()']),
+  ('regclass', array['others', 'others', 'frontdesk.event', 'frontdesk_internal.endpoint_secret', 'pg_authid']), ('regprocedure', array['frontdesk.status()', 'frontdesk.emit(text,jsonb,text,uuid)', 'frontdesk_internal.capture()', 'pg_read_file(text)', 'frontdesk.stop()']),
   ('jsonb', array['{}', '[]', '{"name": "HIDE"}', '{"entity": "endpoint", "operations": ["insert"], "attnums": {}}', '1']), ('uuid', array_fill('00000000-0000-0000-0000-00000000000a'::text, array[5])),
   ('interval', array['1 hour', '-1 hour', '1 day', '0', '100 years']), ('timestamptz', array['2026-01-01', '2030-01-01', 'infinity', '-infinity', 'epoch']),
   ('boolean', array['true', 'false', 'true', 'false', 'true']), ('numeric', array['1', '5', 'NaN', '-1', '1e100']), ('real', array['1', 'NaN', '-1', '0', 'infinity']), ('double precision', array['1', 'NaN', '-1', '0', 'infinity']),
@@ -116,7 +116,7 @@ begin
     foreach command in array array[
       'select string_agg(t::text, '' '') from %s t', 'select t::text from %s t for update', 'select t::text from %s t for key share', 'select nextval(%1$L)::text', 'select setval(%1$L, 1)::text',
       'insert into %s default values', 'delete from %s', 'truncate %s', 'lock table %s in access share mode', 'lock table %s in row exclusive mode', 'lock table %s in access exclusive mode', 'copy %s to program ''true''',
-      'alter table %s owner to regress_mallory', 'drop table %s', 'create trigger t after insert on %s for each row execute function frontdesk.capture()', 'create table public.child () inherits (%s)',
+      'alter table %s owner to regress_mallory', 'drop table %s', 'create trigger t after insert on %s for each row execute function frontdesk_internal.capture()', 'create table public.child () inherits (%s)',
       'create table public.child (x bigint references %s)', 'comment on table %s is null', 'create publication p for table %s']
     loop
       begin
@@ -154,8 +154,8 @@ begin
 end
 $$;
 select 'changed: ' || b.relation || ' ' || left(b.line, 300) from before b where not exists (select from after a where a.relation = b.relation and a.line = b.line)
-  and b.relation::text <> 'frontdesk.cursor' order by 1;
+  and b.relation::text <> 'frontdesk_internal.cursor' order by 1;
 select 'new: ' || a.relation || case when bool_and(a.line like '%regress_mallory%') then ', its own' else ', ' || min(left(a.line, 200)) end
-from after a where not exists (select from before b where b.relation = a.relation and b.line = a.line) and a.relation::text <> 'frontdesk.cursor'
+from after a where not exists (select from before b where b.relation = a.relation and b.line = a.line) and a.relation::text <> 'frontdesk_internal.cursor'
 group by a.relation order by 1;
-select e.state from frontdesk.installation e;
+select e.state from frontdesk_internal.installation e;

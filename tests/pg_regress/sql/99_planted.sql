@@ -57,9 +57,9 @@ create operator public.|| (leftarg = text, rightarg = regclass, function = publi
 
 -- Tables and types of our names, temporary and not.
 
-create temp table endpoint (like frontdesk.endpoint);
-create temp table endpoint_secret (like frontdesk.endpoint_secret);
-create temp table installation (like frontdesk.installation);
+create temp table endpoint (like frontdesk_internal.endpoint);
+create temp table endpoint_secret (like frontdesk_internal.endpoint_secret);
+create temp table installation (like frontdesk_internal.installation);
 create temp table event (id bigint);
 create temp table retry (event_id bigint);
 create temp table attempt (event_id bigint);

@@ -199,7 +199,7 @@ select frontdesk.rotate_secret('app');
 \echo :SQLSTATE
 select * from frontdesk.endpoints;
 \echo :SQLSTATE
-select * from frontdesk.endpoint_secret;
+select * from frontdesk_internal.endpoint_secret;
 \echo :SQLSTATE
 select frontdesk.status();
 \echo :SQLSTATE
@@ -241,15 +241,15 @@ begin
   end loop;
 end
 $$;
-update frontdesk.job set command = 'alter role regress_data superuser';
-insert into frontdesk.endpoint_secret (endpoint_id, secret) values (1, '');
+update frontdesk_internal.job set command = 'alter role regress_data superuser';
+insert into frontdesk_internal.endpoint_secret (endpoint_id, secret) values (1, '');
 \echo :SQLSTATE
 select count(*) > 0 as reads_the_log from frontdesk.event;
 insert into frontdesk.event (id, xid, created_at, op, depth, type, actor) values (1, '1', now(), 'S', 0, 'job.failed', 'forged');
 \echo :SQLSTATE
 reset role;
 select what, outcome from attempts where outcome like '%_all_data' order by 1;
-select command from frontdesk.job;
+select command from frontdesk_internal.job;
 select frontdesk.remove_endpoint('app');
 drop table tables_of_nobody;
 drop owned by regress_data;
@@ -282,10 +282,10 @@ select n.nspname, a.grantee, a.privilege_type from pg_namespace n, aclexplode(ns
 
 grant execute on function frontdesk.add_endpoint to regress_reader;
 grant select on frontdesk.attempts to regress_reader;
-grant select on frontdesk.endpoint_secret to regress_reader;
-grant select (secret) on frontdesk.endpoint_secret to regress_reader;
+grant select on frontdesk_internal.endpoint_secret to regress_reader;
+grant select (secret) on frontdesk_internal.endpoint_secret to regress_reader;
 grant execute on function frontdesk_internal.caller() to public;
-update frontdesk.installation set installed_at = installed_at - interval '1 day';
+update frontdesk_internal.installation set installed_at = installed_at - interval '1 day';
 select frontdesk_internal.apply_grants();
 select g.name, a.grantee::regrole, a.privilege_type from frontdesk_internal.granted g, aclexplode(g.acl) a where a.grantee not in (0, g.owner) order by 1;
 select has_function_privilege('public', 'frontdesk_internal.caller()', 'execute');

@@ -27,9 +27,9 @@ select lead_id, old_score, new_score, old_tier, new_tier, breakdown is not null 
 select key, record - 'account_id' as record from frontdesk.event where type = 'lead.score_changed' order by id;
 
 -- A model changes: the job is asked to run; rescore() does the same at once and writes only what differs.
-select job_name, status, count(*) from frontdesk.job_run group by 1, 2;
+select job_name, status, count(*) from frontdesk_internal.job_run group by 1, 2;
 update frontdesk.score_rule set points = 20 where model = 'completeness' and name = 'phone';
-select job_name, status, count(*) from frontdesk.job_run group by 1, 2;
+select job_name, status, count(*) from frontdesk_internal.job_run group by 1, 2;
 select schedule, overlap, max_retries from frontdesk.jobs where name = 'crm rescore';
 select crm.rescore('intent'), crm.rescore('completeness'), crm.rescore('completeness'), crm.rescore();
 select frontdesk.set_score_model('unused', '[]', tiers => '{}');

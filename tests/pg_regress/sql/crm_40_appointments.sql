@@ -9,7 +9,7 @@ create procedure at(moment timestamptz) language plpgsql as $$
 begin
   perform set_config('frontdesk.fake_now', moment::text, false);
   for rule in 1..5 loop
-    perform frontdesk.timers_fire(o.oid, 10000) from pg_roles o;
+    perform frontdesk_internal.timers_fire(o.oid, 10000) from pg_roles o;
   end loop;
 end $$;
 call at('2060-03-01 08:00Z');
@@ -164,9 +164,9 @@ select * from crm.appointment_stats('2061-03-01', '2061-04-01');
 select count(*) from frontdesk.reminders;
 delete from crm.reminder_rules;
 do $$ begin perform frontdesk.install_crm(); end $$;
-select name, event, source, tenant_column, payload from frontdesk.timer_rule order by name;
+select name, event, source, tenant_column, payload from frontdesk_internal.timer_rule order by name;
 select count(*) from crm.reminder_rules;
 select count(*) from crm.services;
 select frontdesk.uninstall_crm(current_database());
 select count(*) from frontdesk.reminders;
-select count(*) from frontdesk.timer;
+select count(*) from frontdesk_internal.timer;

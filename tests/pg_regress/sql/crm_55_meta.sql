@@ -46,7 +46,7 @@ select name, url, events, headers, credential_headers, payload, signature, tenan
 from frontdesk.endpoints;
 -- The token stands in no table of crm, and in frontdesk only with the secrets.
 select count(*) from crm.meta_endpoints m where m::text like '%EAAtoken%';
-select count(*) from frontdesk.endpoint e where e::text like '%EAAtoken%';
+select count(*) from frontdesk_internal.endpoint e where e::text like '%EAAtoken%';
 
 -- A lead with everything.
 insert into crm.leads (name, email, phone, city, region, postal_code, country, ip, user_agent, fbclid, fbp, meta_lead_id, external_id, service,

@@ -116,13 +116,13 @@ select 'not listed: ' || p.oid::regprocedure from pg_proc p
 where pronamespace = 'crm'::regnamespace and has_function_privilege('crm_app', p.oid, 'execute') and p.oid not in (select f from crm.application_functions() f where f is not null);
 select count(*) as listed_and_gone from crm.application_functions() f where f is null or not has_function_privilege('crm_app', f, 'execute');
 select 'takes SQL: ' || p.oid::regprocedure from pg_proc p
-where (pronamespace = 'crm'::regnamespace or pronamespace = 'frontdesk'::regnamespace and proname ~ '^(find|search|nearest|row|explain)_')
+where (pronamespace = 'crm'::regnamespace or pronamespace in ('frontdesk'::regnamespace, 'frontdesk_internal'::regnamespace) and proname ~ '^(find|search|nearest|row|explain)_')
   and prosrc ~ 'execute' and has_function_privilege('crm_app', p.oid, 'execute')
   and exists (select from unnest(proargnames, coalesce(proallargtypes, proargtypes::oid[])) a (name, type) where a.name in ('base', 'filter', 'condition', 'conditions', 'words') and a.type = 'text'::regtype);
 select crm.nearest_in(false, '[1,2]', '[{"column": "category = $1 or true --", "is": "x"}]', 1);
-select (frontdesk.row_predicate('crm.documents', $$[{"column": "category", "is": "' or true --"}, {"column": "title", "in": ["a'", "}\"", "b"]},
+select (frontdesk_internal.row_predicate('crm.documents', $$[{"column": "category", "is": "' or true --"}, {"column": "title", "in": ["a'", "}\"", "b"]},
   {"column": "embedding", "is_null": false}, {"column": "metadata", "matches": {"a'": "b'"}}]$$)).*;
-select frontdesk.row_predicate('crm.documents', '[{"column": "embedding", "is": "[1]"}]');
+select frontdesk_internal.row_predicate('crm.documents', '[{"column": "embedding", "is": "[1]"}]');
 select 'takes any table: ' || f from crm.application_functions() f join pg_proc p on p.oid = f
 where p.proargtypes::oid[] && array['regclass'::regtype::oid, 'regproc'::regtype, 'regprocedure'::regtype, 'name'::regtype];
 select 'listed twice or gone: ' || n from crm.application_tables() t, unnest(t.names) n

@@ -87,7 +87,7 @@ fn values(kind: &str) -> &'static [&'static str] {
             "tenant.visit",
             "pg_class",
             "frontdesk.event",
-            "frontdesk.endpoint",
+            "frontdesk_internal.endpoint",
             "null",
             "0",
         ],

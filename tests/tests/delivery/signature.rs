@@ -41,7 +41,7 @@ fn the_webhook_id_names_the_installation_and_the_event() {
     desk.endpoint("crm", "/ok", "");
     desk.run("insert into lead values (1, 'Ada')");
     let id: String = desk.get(
-        "select format('msg_%s_%s_', replace(i.id::text, '-', ''), e.id) from frontdesk.installation i, frontdesk.event e",
+        "select format('msg_%s_%s_', replace(i.id::text, '-', ''), e.id) from frontdesk_internal.installation i, frontdesk.event e",
     );
     let sent = desk.await_request("/ok").id.unwrap();
     assert!(sent.starts_with(&id), "{sent} does not begin with {id}");
@@ -101,7 +101,7 @@ fn while_a_secret_is_rotated_both_sign() {
     assert_eq!(during.headers["webhook-signature"].split(' ').count(), 2);
     assert!(verifies(&old, &during) && verifies(&new, &during));
 
-    desk.wait("(select max(expires_at) < clock_timestamp() from frontdesk.endpoint_secret)");
+    desk.wait("(select max(expires_at) < clock_timestamp() from frontdesk_internal.endpoint_secret)");
     desk.run("insert into lead values (2, 'Bob')");
     let after = desk.await_requests("/ok", 2).remove(1);
     assert_eq!(after.headers["webhook-signature"].split(' ').count(), 1);
@@ -123,7 +123,7 @@ fn while_a_secret_of_sha256_is_rotated_its_receiver_takes_every_event_with_the_o
     assert_eq!(came[1].headers["x-hub-signature-256"], signed(&old, 1));
     let both = format!("{}, {}", signed(&new, 0), signed(&old, 0));
     assert!(came.iter().all(|request| request.headers["x-hub-signature-256-all"] == both));
-    desk.wait("(select count(*) = 1 from frontdesk.attempt where succeeded)");
+    desk.wait("(select count(*) = 1 from frontdesk_internal.attempt where succeeded)");
     desk.run("select frontdesk.rotate_secret('hub', overlap => '0'); insert into lead values (2, 'Bob')");
     let after = desk.await_requests("/fail-first-each/1", 4).remove(2);
     assert!(!after.headers.contains_key("x-hub-signature-256-all"));

@@ -55,7 +55,7 @@ fn a_transaction_prepared_before_the_engine_started_is_not_lost() {
     desk.run("begin; insert into lead values (1, 'prepared'); prepare transaction 'p3'");
     desk.fence("/ok");
     desk.run("select frontdesk.stop()");
-    desk.wait("(select pid is null from frontdesk.engine_slot())");
+    desk.wait("(select pid is null from frontdesk_internal.engine_slot())");
     desk.run("select frontdesk.start()");
     desk.run("commit prepared 'p3'");
     desk.await_requests("/ok", 2);
@@ -75,9 +75,9 @@ fn a_transaction_that_stays_open_loses_nothing_and_holds_up_nobody() {
     desk.await_requests("/ok", 18);
     // The engine's place in the log is written down meanwhile, and read again after a restart.
     desk.wait(
-        "(select updated_at > now() - interval '10 s' and event_id >= 0 from frontdesk.cursor where endpoint_id = 0)",
+        "(select updated_at > now() - interval '10 s' and event_id >= 0 from frontdesk_internal.cursor where endpoint_id = 0)",
     );
-    desk.run("select pg_terminate_backend(pid) from frontdesk.engine_slot()");
+    desk.run("select pg_terminate_backend(pid) from frontdesk_internal.engine_slot()");
     desk.fence("/ok");
     transaction.batch_execute("insert into lead values (100, 'slow')").unwrap();
     transaction.commit().unwrap();
@@ -94,7 +94,7 @@ fn events_written_while_the_clock_was_ahead_are_read() {
         desk.run(&format!(
             "begin;
              insert into frontdesk.event (id, xid, created_at, op, depth, type, record, actor)
-             values (nextval('frontdesk.event_id_seq'), pg_current_xact_id(), now() + '{ahead}', 'E', 0, 'note.made', '{{}}', 'ada');
+             values (nextval('frontdesk_internal.event_id_seq'), pg_current_xact_id(), now() + '{ahead}', 'E', 0, 'note.made', '{{}}', 'ada');
              select frontdesk.wake();
              commit"
         ));

@@ -47,7 +47,7 @@ fn every_failure_is_a_state() {
         ("/redirect?to=http%3A%2F%2F127.0.0.1%2F", "status 302", "failing"),
         ("/big/90000000", "the answer is not", "failing"),
     ] {
-        notes.run("update frontdesk.embedder_state set last_error = null");
+        notes.run("update frontdesk_internal.embedder_state set last_error = null");
         notes.turn_to(path);
         notes.wait(&format!("(select state = '{state}' and last_error like '%{said}%' from frontdesk.embedders)"));
         assert_eq!(notes.is("next_try_at is not null"), "true", "{path}");
@@ -110,8 +110,15 @@ fn no_secret_is_ever_shown() {
     let header = notes.requests("/echo")[0].headers["authorization"].clone();
     assert_eq!(header, format!("Bearer {SECRET}"));
     assert!(!notes.server.log().contains(SECRET));
-    for table in ["embedders", "embed_tables", "jobs", "embedder", "embedder_state", "job_run"] {
-        assert_eq!(notes.count(&format!("frontdesk.{table} t where t::text like '%{SECRET}%'")), 0, "{table}");
+    for table in [
+        "frontdesk.embedders",
+        "frontdesk.embed_tables",
+        "frontdesk.jobs",
+        "frontdesk_internal.embedder",
+        "frontdesk_internal.embedder_state",
+        "frontdesk_internal.job_run",
+    ] {
+        assert_eq!(notes.count(&format!("{table} t where t::text like '%{SECRET}%'")), 0, "{table}");
     }
     let error = notes.error("select frontdesk.embed('hello')");
     assert!(error.contains("the embedder gave no vector") && !error.contains(SECRET), "{error}");

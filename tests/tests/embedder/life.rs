@@ -41,12 +41,12 @@ fn it_idles_without_a_process() {
     notes.await_all();
     notes.wait("not exists (select from pg_stat_activity where backend_type like 'frontdesk job%' and datname = current_database())");
     // What waits costs no run each.
-    let runs: i64 = notes.count("frontdesk.job_run");
+    let runs: i64 = notes.count("frontdesk_internal.job_run");
     for n in 10..60 {
         notes.write(n, n);
     }
     notes.await_all();
-    let more = notes.count("frontdesk.job_run") - runs;
+    let more = notes.count("frontdesk_internal.job_run") - runs;
     assert!(more < 10, "{more} runs for 50 rows");
 }
 

@@ -23,7 +23,7 @@ fn beside(desk: &Desk, sql: &str, dead: i64) -> u64 {
     let mut most = 0;
     wait_until("the small ones came and the large ones are dead letters", || {
         most = most.max(own_memory(engine));
-        desk.stats("/small").accepted_ids == 500 && desk.count("frontdesk.dead_letter") == dead
+        desk.stats("/small").accepted_ids == 500 && desk.count("frontdesk_internal.dead_letter") == dead
     });
     assert_eq!(desk.engine(), engine, "the engine is the same process");
     assert_eq!(desk.state(), "running");
@@ -40,7 +40,7 @@ fn numbers_of_two_bytes_that_are_131072_digits_each_are_known_by_their_size() {
         50,
     );
     assert!(most < 256, "{most} MB");
-    let reason: String = desk.get("select reason from frontdesk.dead_letter limit 1");
+    let reason: String = desk.get("select reason from frontdesk_internal.dead_letter limit 1");
     assert!(reason.starts_with("payload: the payload has 13"), "{reason}");
     assert!(reason.contains("frontdesk.max_payload_kb"), "{reason}");
     // Its own report has everything but the data.
@@ -104,12 +104,12 @@ fn what_cannot_be_recorded_is_told_apart_from_the_rest() {
     let desk = Desk::open();
     desk.endpoint("all", "/all", "events => '{*}'");
     // Whatever makes one row unwritable: here a constraint, of an owner who knows no better.
-    desk.run("alter table frontdesk.attempt_failure add constraint no_seven check (event_id % 7 <> 0) not valid");
+    desk.run("alter table frontdesk_internal.attempt_failure add constraint no_seven check (event_id % 7 <> 0) not valid");
     desk.endpoint("failing", "/status/500", r#"events => '{*}', retry => '{"delays": []}'"#);
     desk.run("select frontdesk.emit('some.thing', jsonb_build_object('n', n)) from generate_series(1, 70) n");
     wait_until("all came", || desk.stats("/all").accepted_ids >= 70);
     // Ten failures are enough for the endpoint to be left alone for a while.
-    desk.wait("(select count(*) >= 10 from frontdesk.dead_letter)");
+    desk.wait("(select count(*) >= 10 from frontdesk_internal.dead_letter)");
     desk.fence("/all");
     let error: Option<String> = desk.get("select last_error from frontdesk.status()");
     assert!(error.unwrap_or_default().contains("no_seven"));
@@ -120,7 +120,7 @@ fn a_lock_on_a_table_that_deliveries_do_not_need_delays_none_and_is_told() {
     let desk = Desk::open();
     desk.endpoint("good", "/good", "");
     desk.fence("/good");
-    for table in ["frontdesk.job", "frontdesk.timer", "frontdesk.retry"] {
+    for table in ["frontdesk_internal.job", "frontdesk_internal.timer", "frontdesk_internal.retry"] {
         let mut holder = desk.session();
         holder.batch_execute(&format!("begin; lock table {table} in access exclusive mode")).unwrap();
         desk.run("select frontdesk.wake()");

@@ -56,7 +56,7 @@ fn any_status_is_an_answer() {
         assert_eq!(ask(&desk, &format!("http_get('{url}')")).0, Some(status));
         assert_eq!(desk.requests(&format!("/status/{status}")).len(), 1);
     }
-    assert_eq!(desk.count("frontdesk.retry") + desk.count("frontdesk.dead_letter"), 0);
+    assert_eq!(desk.count("frontdesk_internal.retry") + desk.count("frontdesk_internal.dead_letter"), 0);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn bodies_are_bytes() {
     let id: i64 = desk.get(&format!(r"select frontdesk.http_request('PUT', '{url}', '\x00ff0041')"));
     let row = &desk.rows(&format!("select status, body from frontdesk.await_response({id})"))[0];
     assert_eq!((row.get::<_, i32>(0), row.get::<_, &str>(1)), (200, "a\u{fffd}\u{fffd}\u{fffd}b"));
-    let bytes: Vec<u8> = desk.get("select response_body from frontdesk.attempt");
+    let bytes: Vec<u8> = desk.get("select response_body from frontdesk_internal.attempt");
     assert_eq!(bytes, b"a\xff\xfe\x00b");
     let came = desk.await_request("/binary");
     assert_eq!((came.headers["content-length"].as_str(), came.body.as_str()), ("4", "\0\u{fffd}\0A"));
@@ -124,7 +124,7 @@ fn a_receiver_that_is_not_there_yet_is_tried_again() {
         desk.get(&format!("select coalesce((select status = 200 from frontdesk.response({id})), false)"))
     });
     assert_eq!(late.stats().total.accepted, 1);
-    assert_eq!(desk.count("frontdesk.retry"), 0);
+    assert_eq!(desk.count("frontdesk_internal.retry"), 0);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn what_never_succeeds_becomes_a_dead_letter_with_its_error() {
     // A port where nobody listens, and a request that is not repeated: garbage is a failure like a refused connection.
     let id: i64 = desk.get(&format!("select frontdesk.http_get('{}')", desk.receiver.url("/garbage")));
     desk.wait(&format!("(select error like 'protocol:%' from frontdesk.response({id}))"));
-    desk.wait("(select count(*) = 1 from frontdesk.retry where endpoint_id = 0)");
+    desk.wait("(select count(*) = 1 from frontdesk_internal.retry where endpoint_id = 0)");
     assert_eq!(desk.get::<i64>(&format!("select frontdesk.discard({id})")), 1);
 }
 

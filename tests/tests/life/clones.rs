@@ -84,7 +84,7 @@ fn a_dump_brings_watches_endpoints_and_secrets_and_no_log() {
         "select frontdesk.verify_webhook('{secret}', $h${headers}$h$, convert_to($b${}$b$, 'UTF8'))",
         came.body
     )));
-    let original: String = desk.get("select id::text from frontdesk.installation");
+    let original: String = desk.get("select id::text from frontdesk_internal.installation");
     assert!(came.id.unwrap().contains(&original.replace('-', "")));
 }
 
@@ -95,17 +95,17 @@ fn a_promoted_standby_goes_on_from_the_logged_place() {
     desk.endpoint("crm", "/ok", "");
     desk.run("insert into lead select n, 'Ada' from generate_series(1, 50) n");
     wait_until("50 came", || desk.stats("/ok").accepted_ids == 50);
-    desk.wait("(select count(*) = 50 from frontdesk.attempt)");
+    desk.wait("(select count(*) = 50 from frontdesk_internal.attempt)");
     let standby = primary.standby();
     let copy = Database::existing(&standby, &desk.name);
     // While it is one, it reads and sends nothing.
     assert_eq!(copy.state(), "standby");
     desk.run("select frontdesk.stop()");
-    desk.wait("(select pid is null from frontdesk.engine_slot())");
+    desk.wait("(select pid is null from frontdesk_internal.engine_slot())");
     desk.run("insert into lead select n, 'Bob' from generate_series(51, 70) n");
     desk.run("select frontdesk.start()");
     wait_until("70 came", || desk.stats("/ok").accepted_ids == 70);
-    desk.wait("(select count(*) = 70 from frontdesk.attempt)");
+    desk.wait("(select count(*) = 70 from frontdesk_internal.attempt)");
     desk.run("select frontdesk.pause(); insert into lead values (71, 'outstanding')");
     wait_until("the standby has it all", || copy.count("lead") == 71);
     primary.kill9().unwrap();

@@ -36,7 +36,7 @@ fn a_command_that_is_cancelled_in_the_middle_gives_the_engine_back() {
     for timeout in ["1ms", "20ms", "300ms"] {
         let command = format!("set statement_timeout = '{timeout}';\ndrop database {}", desk.name);
         assert!(server.psql("postgres", &command).is_err());
-        desk.wait("(select pid is not null from frontdesk.engine_slot())");
+        desk.wait("(select pid is not null from frontdesk_internal.engine_slot())");
     }
     drop(other);
     desk.run("insert into lead values (1, 'Ada')");
@@ -84,10 +84,10 @@ fn a_publication_of_all_tables_stops_nothing() {
     desk.endpoint("crm", "/ok", "");
     desk.run("create publication everything for all tables");
     desk.run("insert into lead values (1, 'Ada'); select frontdesk.schedule_once(clock_timestamp(), 'select 1')");
-    desk.wait("(select status = 'succeeded' from frontdesk.job_run)");
+    desk.wait("(select status = 'succeeded' from frontdesk_internal.job_run)");
     desk.fence("/ok");
     desk.run("select frontdesk.maintain()");
-    desk.run("delete from frontdesk.event; delete from frontdesk.attempt; update frontdesk.job_run set message = 'x'");
+    desk.run("delete from frontdesk.event; delete from frontdesk_internal.attempt; update frontdesk_internal.job_run set message = 'x'");
     desk.fence("/ok");
     assert_eq!(desk.state(), "running");
 }
@@ -115,9 +115,9 @@ fn whatever_a_database_has_set_its_engine_works() {
     ] {
         desk.run(&format!("alter database {} set {setting}", desk.name));
     }
-    desk.run("select pg_terminate_backend(pid) from frontdesk.engine_slot()");
-    desk.wait(&format!("(select pid <> {engine} from frontdesk.engine_slot())"));
+    desk.run("select pg_terminate_backend(pid) from frontdesk_internal.engine_slot()");
+    desk.wait(&format!("(select pid <> {engine} from frontdesk_internal.engine_slot())"));
     desk.run("insert into lead values (1, 'Ada')");
     wait_until("its event came", || desk.types("/ok") == ["lead.created"]);
-    desk.wait("(select count(*) > 0 from frontdesk.attempt where succeeded)");
+    desk.wait("(select count(*) > 0 from frontdesk_internal.attempt where succeeded)");
 }

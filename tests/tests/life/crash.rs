@@ -40,7 +40,7 @@ fn kill_9_under_load_loses_nothing_and_repeats_what_was_in_flight_at_most() {
             server.kill9().unwrap();
             server.start().unwrap();
             desk.reconnect();
-            kept_attempts.push(format!("{}", desk.count("frontdesk.attempt where succeeded")));
+            kept_attempts.push(format!("{}", desk.count("frontdesk_internal.attempt where succeeded")));
         }
         std::thread::sleep(Duration::from_millis(300));
         done.store(true, Ordering::SeqCst);
@@ -53,7 +53,7 @@ fn kill_9_under_load_loses_nothing_and_repeats_what_was_in_flight_at_most() {
     let stats = desk.stats("/delay/3");
     // Nothing was sent that the crash undid.
     assert_eq!(stats.accepted_ids, committed);
-    desk.wait(&format!("(select count(distinct event_id) = {committed} from frontdesk.attempt where succeeded)"));
+    desk.wait(&format!("(select count(distinct event_id) = {committed} from frontdesk_internal.attempt where succeeded)"));
     // What was in flight, and what had come back and was not written down yet (2 ms' worth).
     let outstanding = KILLS * IN_FLIGHT * 3;
     assert!(
@@ -63,7 +63,7 @@ fn kill_9_under_load_loses_nothing_and_repeats_what_was_in_flight_at_most() {
     );
     // None of an attempt that was on record.
     assert_eq!(
-        desk.count("(select from frontdesk.attempt where succeeded group by event_id having count(*) > 1) x"),
+        desk.count("(select from frontdesk_internal.attempt where succeeded group by event_id having count(*) > 1) x"),
         0
     );
 }
@@ -76,7 +76,7 @@ fn retries_and_dead_letters_survive_a_crash() {
     desk.endpoint("shop", "/toggle/shop", r#"retry => '{"delays": ["1500ms"]}'"#);
     desk.endpoint("dead", "/status/500", r#"retry => '{"delays": []}'"#);
     desk.run("insert into lead values (1, 'Ada')");
-    desk.wait("(select count(*) = 1 from frontdesk.retry) and (select count(*) = 1 from frontdesk.dead_letter)");
+    desk.wait("(select count(*) = 1 from frontdesk_internal.retry) and (select count(*) = 1 from frontdesk_internal.dead_letter)");
     desk.receiver.toggle("shop", 200);
     server.kill9().unwrap();
     server.start().unwrap();

@@ -33,14 +33,14 @@ fn original(server: &Arc<Server>) -> Desk {
 
 /// What has to be there. The owner of one job is nobody where there is no such role.
 const CONTENTS: &str = "
-    select string_agg(format('%s %s %s %s', e.name, e.url, e.headers, e.credentials), ',') from frontdesk.endpoint e
-    union all select string_agg(format('%s %s', s.header, encode(s.secret, 'escape')), ',' order by s.header) from frontdesk.endpoint_secret s
-    union all select string_agg(format('%s %s %s', j.name, j.schedule, j.active), ',' order by j.name) from frontdesk.job j
-    union all select string_agg(format('%s %s %s', t.name, t.source, t.event), ',') from frontdesk.timer_rule t
+    select string_agg(format('%s %s %s %s', e.name, e.url, e.headers, e.credentials), ',') from frontdesk_internal.endpoint e
+    union all select string_agg(format('%s %s', s.header, encode(s.secret, 'escape')), ',' order by s.header) from frontdesk_internal.endpoint_secret s
+    union all select string_agg(format('%s %s %s', j.name, j.schedule, j.active), ',' order by j.name) from frontdesk_internal.job j
+    union all select string_agg(format('%s %s %s', t.name, t.source, t.event), ',') from frontdesk_internal.timer_rule t
     union all select string_agg(format('%s %s %s', r.model, r.name, r.points), ',') from frontdesk.score_rule r where r.model = 'mine'
     union all select string_agg(m.name, ',') from frontdesk.score_model m where not m.shipped
-    union all select count(*)::text from frontdesk.score_follower
-    union all select string_agg(format('%s %s', e.name, s.header), ',') from frontdesk.embedder e join frontdesk.embedder_secret s on s.embedder_id = e.id
+    union all select count(*)::text from frontdesk_internal.score_follower
+    union all select string_agg(format('%s %s', e.name, s.header), ',') from frontdesk_internal.embedder e join frontdesk_internal.embedder_secret s on s.embedder_id = e.id
     union all select string_agg(format('%s %s', w.source, w.problem), ',') from frontdesk.watch w
     union all select count(*)::text from lead
     union all select count(*)::text from visit";
@@ -62,7 +62,7 @@ fn assert_complete_and_silent(desk: &Desk, copy: &Database, how: &str) {
     assert!(copy.error("select frontdesk.resume()").contains("adopt"));
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert_eq!(desk.stats("/ok").requests, before, "{how}: nothing is sent");
-    assert_eq!(copy.count("frontdesk.job_run where status <> 'waiting'"), 0, "{how}: no job runs");
+    assert_eq!(copy.count("frontdesk_internal.job_run where status <> 'waiting'"), 0, "{how}: no job runs");
 
     copy.run("select frontdesk.adopt()");
     copy.run(&format!("insert into lead values (101, '{how}')"));
@@ -72,7 +72,7 @@ fn assert_complete_and_silent(desk: &Desk, copy: &Database, how: &str) {
     assert!(came.headers["webhook-signature"].starts_with("v1,"));
     assert!(!desk.requests("/ok").iter().any(|request| body(request)["data"]["name"] == "in the copy"));
     // Of the job whose owner is not there it is said, and nobody runs it.
-    assert_eq!(copy.list::<String>("select owner::text from frontdesk.job where name = 'theirs'"), ["-"]);
+    assert_eq!(copy.list::<String>("select owner::text from frontdesk_internal.job where name = 'theirs'"), ["-"]);
 }
 
 #[test]
@@ -141,14 +141,14 @@ fn a_job_of_a_role_that_was_dropped_becomes_nobody_elses_elsewhere() {
     let desk = Desk::on(&server);
     desk.run("create role gone login; select frontdesk.schedule('x', '* * * * *', 'select 1', username => 'gone', active => false)");
     // Its number is somebody else's there.
-    let number: String = desk.get("select owner::oid::text from frontdesk.job");
-    desk.run("delete from pg_shdepend where refobjid = (select owner::oid from frontdesk.job); drop role gone");
-    assert_eq!(desk.get::<String>("select owner::text from frontdesk.job"), number);
+    let number: String = desk.get("select owner::oid::text from frontdesk_internal.job");
+    desk.run("delete from pg_shdepend where refobjid = (select owner::oid from frontdesk_internal.job); drop role gone");
+    assert_eq!(desk.get::<String>("select owner::text from frontdesk_internal.job"), number);
     let path = file(&elsewhere, "gone");
     run(&server, "pg_dump", &desk.name, &["-f", path.to_str().unwrap()]);
     let copy = Database::empty_on(&elsewhere);
     run(&elsewhere, "psql", &copy.name, &["-q", "-v", "ON_ERROR_STOP=1", "-f", path.to_str().unwrap()]);
-    assert_eq!(copy.get::<String>("select owner::text from frontdesk.job"), "-");
+    assert_eq!(copy.get::<String>("select owner::text from frontdesk_internal.job"), "-");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_dump_without_a_table_brings_the_reminders_of_the_others() {
     run(&server, "pg_dump", &desk.name, &["-T", "visit", "-f", path.to_str().unwrap()]);
     let copy = Database::empty_on(&elsewhere);
     run(&elsewhere, "psql", &copy.name, &["-q", "-v", "ON_ERROR_STOP=1", "-f", path.to_str().unwrap()]);
-    let rules = "select format('%s %s', r.event, r.source) from frontdesk.timer_rule r order by 1";
+    let rules = "select format('%s %s', r.event, r.source) from frontdesk_internal.timer_rule r order by 1";
     assert_eq!(copy.list::<String>(rules), ["kept.soon kept", "visit.soon -"]);
     copy.run("select frontdesk.adopt(); insert into kept values (1, now() + interval '1 hour 2 seconds')");
     copy.wait(

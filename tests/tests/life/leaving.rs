@@ -38,7 +38,7 @@ fn a_restart_amid_a_backlog_repeats_nothing() {
     }
     wait_until("all came", || desk.stats("/delay/20").accepted_ids == 3000);
     assert_eq!(desk.stats("/delay/20").repeats, 0);
-    desk.wait("(select count(distinct event_id) = 3000 from frontdesk.attempt where succeeded)");
+    desk.wait("(select count(distinct event_id) = 3000 from frontdesk_internal.attempt where succeeded)");
 }
 
 #[test]
@@ -51,18 +51,18 @@ fn neither_a_receiver_that_hangs_nor_a_locked_table_keeps_an_engine_from_ending(
     desk.await_request("/ok");
     let engine = desk.engine();
     desk.run(&format!("select pg_terminate_backend({engine})"));
-    desk.wait(&format!("(select coalesce(pid, 0) <> {engine} from frontdesk.engine_slot())"));
+    desk.wait(&format!("(select coalesce(pid, 0) <> {engine} from frontdesk_internal.engine_slot())"));
 
     let engine = desk.engine();
     desk.fence("/ok");
     desk.wait("(select count(*) = 2 from frontdesk.attempts where endpoint = 'crm' and status = 200)");
     let mut rude = desk.session();
     let mut locked = rude.transaction().unwrap();
-    locked.batch_execute("lock table frontdesk.attempt in share mode").unwrap();
+    locked.batch_execute("lock table frontdesk_internal.attempt in share mode").unwrap();
     desk.run("insert into lead values (2, 'Bob')");
     desk.await_requests("/ok", 3);
     desk.run(&format!("select pg_terminate_backend({engine})"));
-    desk.wait(&format!("(select coalesce(pid, 0) <> {engine} from frontdesk.engine_slot())"));
+    desk.wait(&format!("(select coalesce(pid, 0) <> {engine} from frontdesk_internal.engine_slot())"));
     locked.rollback().unwrap();
     // What could not be written down is sent once more, under the same webhook-id.
     desk.wait("(select count(*) = 3 from frontdesk.attempts where endpoint = 'crm' and status = 200)");

@@ -18,7 +18,9 @@ fn server_with_key(content: &str) -> (Arc<Server>, std::path::PathBuf) {
 /// Everything in the extension's tables and views, as text.
 fn everything(desk: &Desk) -> String {
     let relations: Vec<String> = desk.list(
-        "select format('frontdesk.%I', relname) from pg_class where relnamespace = 'frontdesk'::regnamespace and relkind in ('r', 'p', 'v') order by 1");
+        "select c.oid::regclass::text from pg_class c
+         where relnamespace in ('frontdesk'::regnamespace, 'frontdesk_internal'::regnamespace) and relkind in ('r', 'p', 'v') order by 1",
+    );
     let text = |relation: &String| -> String {
         desk.get(&format!("select coalesce(string_agg(t::text, E'\\n'), '') from {relation} t"))
     };
@@ -57,13 +59,13 @@ fn with_another_key_nothing_is_sent_the_endpoint_says_why_and_its_events_wait() 
     desk.endpoint("crm", "/ok", r#"retry => '{"delays": []}'"#);
     std::fs::write(&file, "another key, of sufficient length too").unwrap();
     server.reload().unwrap();
-    desk.run("select pg_terminate_backend(pid) from frontdesk.engine_slot()");
+    desk.run("select pg_terminate_backend(pid) from frontdesk_internal.engine_slot()");
     desk.run("insert into lead values (1, 'Ada')");
     desk.wait("(select problem = 'the secret was encrypted with another key' from frontdesk.endpoints)");
     let why: String = desk.get("select reason from frontdesk.explain_event((select max(id) from frontdesk.event))");
     assert!(why.contains("another key"), "{why}");
     assert!(desk.requests("/ok").is_empty());
-    assert_eq!(desk.count("frontdesk.attempt") + desk.count("frontdesk.dead_letter"), 0);
+    assert_eq!(desk.count("frontdesk_internal.attempt") + desk.count("frontdesk_internal.dead_letter"), 0);
     // The right one again, and a reload: it goes on.
     std::fs::write(&file, "a key of sufficient length for this").unwrap();
     server.reload().unwrap();
@@ -75,19 +77,19 @@ fn with_another_key_nothing_is_sent_the_endpoint_says_why_and_its_events_wait() 
 fn without_its_secret_or_a_credential_nothing_is_sent_and_its_events_wait() {
     let desk = Desk::with_leads();
     desk.endpoint("crm", "/ok", r#"headers => '{"Authorization": "Bearer abcdefgh"}', retry => '{"delays": []}'"#);
-    desk.run("create table kept as select * from frontdesk.endpoint_secret");
-    desk.run("delete from frontdesk.endpoint_secret where header is null; insert into lead values (1, 'Ada')");
+    desk.run("create table kept as select * from frontdesk_internal.endpoint_secret");
+    desk.run("delete from frontdesk_internal.endpoint_secret where header is null; insert into lead values (1, 'Ada')");
     desk.wait("(select problem like 'there is no secret%' from frontdesk.endpoints)");
-    desk.run("truncate frontdesk.endpoint_secret; insert into frontdesk.endpoint_secret overriding system value select * from kept where header is null");
+    desk.run("truncate frontdesk_internal.endpoint_secret; insert into frontdesk_internal.endpoint_secret overriding system value select * from kept where header is null");
     desk.wait("(select problem like 'the value of header \"Authorization\" is missing%' from frontdesk.endpoints)");
     // Nor does it sign what others send.
     desk.run(&format!(
-        "delete from frontdesk.endpoint_secret; select frontdesk.http_post('{}', sign_with => 'crm')",
+        "delete from frontdesk_internal.endpoint_secret; select frontdesk.http_post('{}', sign_with => 'crm')",
         desk.receiver.url("/direct")
     ));
-    desk.wait("(select count(*) = 1 from frontdesk.dead_letter where reason like 'secret: there is no secret%')");
+    desk.wait("(select count(*) = 1 from frontdesk_internal.dead_letter where reason like 'secret: there is no secret%')");
     assert_eq!(desk.requests("/direct").len() + desk.requests("/ok").len(), 0);
-    desk.run("insert into frontdesk.endpoint_secret overriding system value select * from kept");
+    desk.run("insert into frontdesk_internal.endpoint_secret overriding system value select * from kept");
     assert_eq!(desk.await_request("/ok").headers["authorization"], "Bearer abcdefgh");
 }
 
@@ -108,9 +110,9 @@ fn a_receiver_that_answers_with_what_it_was_sent_shows_no_credential() {
         r#"select frontdesk.http_post('{}', '{{"said": "very-s3cret-t0ken"}}', '{{"Authorization": "{CREDENTIAL}"}}')"#,
         echoed.url("/echo")
     ));
-    desk.wait(&format!("(select count(*) = 1 from frontdesk.attempt where event_id = {id})"));
+    desk.wait(&format!("(select count(*) = 1 from frontdesk_internal.attempt where event_id = {id})"));
     let kept: String =
-        desk.get(&format!("select response || encode(response_body, 'escape') || response_headers from frontdesk.attempt where event_id = {id}"));
+        desk.get(&format!("select response || encode(response_body, 'escape') || response_headers from frontdesk_internal.attempt where event_id = {id}"));
     assert!(kept.contains("********") && !kept.contains("very-s3cret"), "{kept}");
 }
 
@@ -158,11 +160,10 @@ fn without_a_key_there_is_a_warning_and_only_the_owner_can_read_them() {
     let desk = Desk::with_leads();
     desk.endpoint("crm", "/ok", "");
     assert!(desk.server.log().contains("secrets are stored unencrypted"));
-    for table in ["endpoint_secret", "endpoint", "event", "attempt", "installation"] {
-        assert!(
-            !desk.get::<bool>(&format!("select has_table_privilege('pg_monitor', 'frontdesk.{table}', 'select')")),
-            "{table}"
-        );
+    assert!(!desk.get::<bool>("select has_table_privilege('pg_monitor', 'frontdesk.event', 'select')"));
+    for table in ["endpoint_secret", "endpoint", "attempt", "installation"] {
+        let sql = format!("select has_table_privilege('pg_monitor', 'frontdesk_internal.{table}', 'select')");
+        assert!(!desk.get::<bool>(&sql), "{table}");
     }
 }
 

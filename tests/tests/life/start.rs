@@ -73,13 +73,13 @@ fn stop_and_start() {
     desk.endpoint("crm", "/ok", "");
     desk.fence("/ok");
     desk.run("select frontdesk.stop()");
-    desk.wait("(select pid is null from frontdesk.engine_slot())");
+    desk.wait("(select pid is null from frontdesk_internal.engine_slot())");
     assert_eq!(desk.state(), "stopped");
     assert!(desk.get::<String>("select reason from frontdesk.status()").contains("stop() by postgres"));
     desk.run("insert into lead values (1, 'Ada')");
     desk.run("insert into lead values (2, 'Bob')");
     assert_eq!(desk.get::<i64>("select lag_events from frontdesk.status()"), 2);
-    assert_eq!(desk.get::<Option<i32>>("select pid from frontdesk.engine_slot()"), None);
+    assert_eq!(desk.get::<Option<i32>>("select pid from frontdesk_internal.engine_slot()"), None);
     desk.run("select frontdesk.start()");
     desk.await_requests("/ok", 3);
     assert_eq!(desk.state(), "running");
@@ -127,10 +127,10 @@ fn what_ends_is_started_again() {
     desk.await_request("/ok");
     assert_ne!(desk.engine(), engine);
     // The launcher too, which PostgreSQL brings back after five seconds.
-    desk.run("select pg_terminate_backend(launcher_pid) from frontdesk.engine_slot()");
+    desk.run("select pg_terminate_backend(launcher_pid) from frontdesk_internal.engine_slot()");
     desk.run("insert into lead values (2, 'Bob')");
     desk.await_requests("/ok", 2);
-    desk.wait("(select launcher_pid is not null from frontdesk.engine_slot())");
+    desk.wait("(select launcher_pid is not null from frontdesk_internal.engine_slot())");
     let engine = desk.engine();
     desk.run(&format!("select pg_terminate_backend({engine})"));
     desk.run("insert into lead values (3, 'Cleo')");

@@ -23,7 +23,7 @@ fn a_subscriber_takes_over_with_its_reminders_jobs_and_endpoints() {
          from crm.available_slots(service => 1, \"from\" => now() + interval '3 days', \"to\" => now() + interval '20 days') s limit 1",
     );
     wait_until("its events came", || desk.stats("/ok").accepted_ids >= 20);
-    let timers = "frontdesk.timer where outcome is null";
+    let timers = "frontdesk_internal.timer where outcome is null";
     desk.wait(&format!("(select count(*) > 100 from {timers})"));
 
     // The roles and the schema, then what the extension knows, then the rows.
@@ -47,7 +47,7 @@ fn a_subscriber_takes_over_with_its_reminders_jobs_and_endpoints() {
     );
     wait_until("they followed", || copy.count("visit where id = 101 or at < now() + interval '1 minute'") == 2);
     desk.wait(
-        "(select count(*) = 1 from frontdesk.timer t join frontdesk.timer_rule r on r.id = t.rule_id
+        "(select count(*) = 1 from frontdesk_internal.timer t join frontdesk_internal.timer_rule r on r.id = t.rule_id
           where r.event = 'visit.due' and t.key = '1' and t.outcome is not null)",
     );
     desk.fence("/ok");
@@ -72,10 +72,10 @@ fn a_subscriber_takes_over_with_its_reminders_jobs_and_endpoints() {
     let came = || desk.requests("/ok").into_iter().rfind(|request| body(request)["data"]["name"] == "taken over");
     wait_until("it speaks", || came().is_some());
     let came = came().unwrap();
-    let original: String = desk.get("select replace(id::text, '-', '') from frontdesk.installation");
+    let original: String = desk.get("select replace(id::text, '-', '') from frontdesk_internal.installation");
     assert!(came.id.unwrap().contains(&original));
     assert_eq!(came.headers["authorization"], "Bearer abcdefgh");
-    assert_eq!(copy.count("frontdesk.job where name = 'daily'"), 1);
+    assert_eq!(copy.count("frontdesk_internal.job where name = 'daily'"), 1);
     // A reminder of a row that came by replication fires.
     copy.run("update visit set at = now() where id = 2");
     let due = || desk.requests("/ok").iter().filter(|request| body(request)["type"] == "visit.due").count();

@@ -41,16 +41,16 @@ fn pg_upgrade_brings_everything_and_nothing_is_sent_before_it_is_adopted() {
     desk.run("select frontdesk.pause_endpoint('paused')");
     desk.run("insert into lead select n, 'Bob' from generate_series(31, 40) n");
     wait_until("ten more came", || desk.stats("/ok").accepted_ids == 40);
-    desk.wait("(select count(*) >= 10 from frontdesk.retry)");
+    desk.wait("(select count(*) >= 10 from frontdesk_internal.retry)");
     // And what nobody has sent: it was committed while the engine stood still.
     desk.run("select frontdesk.pause()");
     desk.run("insert into lead select n, 'Cleo' from generate_series(41, 45) n");
     let contents = "
-        select count(*)::text from frontdesk.event union all select count(*)::text from frontdesk.attempt
-        union all select count(*)::text from frontdesk.timer union all select count(*)::text from frontdesk.retry
-        union all select string_agg(format('%s %s %s', j.name, j.owner, j.active), ',' order by j.name) from frontdesk.job j
+        select count(*)::text from frontdesk.event union all select count(*)::text from frontdesk_internal.attempt
+        union all select count(*)::text from frontdesk_internal.timer union all select count(*)::text from frontdesk_internal.retry
+        union all select string_agg(format('%s %s %s', j.name, j.owner, j.active), ',' order by j.name) from frontdesk_internal.job j
         union all select string_agg(format('%s %s', w.source, w.problem), ',') from frontdesk.watch w
-        union all select count(*)::text from lead union all select id::text from frontdesk.installation";
+        union all select count(*)::text from lead union all select id::text from frontdesk_internal.installation";
     let before: Vec<Option<String>> = desk.list(contents);
     desk.reconnect();
 
@@ -68,7 +68,7 @@ fn pg_upgrade_brings_everything_and_nothing_is_sent_before_it_is_adopted() {
     copy.run("select frontdesk.resume_endpoint('paused')");
     wait_until("and what the paused endpoint missed", || desk.stats("/paused").accepted_ids == 46);
     assert_eq!((desk.stats("/ok").repeats, desk.stats("/paused").repeats), (0, 0));
-    assert_eq!(copy.count("frontdesk.timer where outcome is null"), 5);
+    assert_eq!(copy.count("frontdesk_internal.timer where outcome is null"), 5);
     let last = desk.requests("/ok").into_iter().rfind(|request| body(request)["data"]["name"] == "after").unwrap();
     assert_eq!(last.headers["authorization"], "Bearer abcdefgh");
     let headers = serde_json::to_string(&last.headers).unwrap();
@@ -76,5 +76,5 @@ fn pg_upgrade_brings_everything_and_nothing_is_sent_before_it_is_adopted() {
         "select frontdesk.verify_webhook('{secret}', $h${headers}$h$, convert_to($b${}$b$, 'UTF8'))",
         last.body
     )));
-    assert_eq!(copy.count("frontdesk.job where owner = 'upgraded'::regrole"), 2);
+    assert_eq!(copy.count("frontdesk_internal.job where owner = 'upgraded'::regrole"), 2);
 }

@@ -22,7 +22,7 @@ fn it_is_tried_again_under_the_same_id() {
     desk.wait("(select count(*) = 1 from frontdesk.delivery where state = 'delivered' and attempts = 3)");
     let statuses: Vec<i16> = desk.list("select status from frontdesk.attempts order by id");
     assert_eq!(statuses, [500, 500, 200]);
-    assert_eq!(desk.count("frontdesk.retry"), 0);
+    assert_eq!(desk.count("frontdesk_internal.retry"), 0);
 }
 
 #[test]
@@ -40,9 +40,9 @@ fn the_default_delays_begin_with_five_seconds() {
     let desk = Desk::with_leads();
     desk.endpoint("crm", "/status/500", "");
     desk.run("insert into lead values (1, 'Ada')");
-    desk.wait("(select count(*) = 1 from frontdesk.retry)");
+    desk.wait("(select count(*) = 1 from frontdesk_internal.retry)");
     let delay: f64 = desk.get(
-        "select extract(epoch from r.due_at - a.started_at)::float8 from frontdesk.retry r join frontdesk.attempt a using (event_id)");
+        "select extract(epoch from r.due_at - a.started_at)::float8 from frontdesk_internal.retry r join frontdesk_internal.attempt a using (event_id)");
     assert!((3.9..6.5).contains(&delay), "{delay}");
 }
 
@@ -68,7 +68,7 @@ fn retry_after_as_a_date_is_waited_for() {
     desk.endpoint("crm", &path, r#"retry => '{"delays": ["10ms"]}'"#);
     desk.run("insert into lead values (1, 'Ada')");
     desk.await_request(&path);
-    desk.wait("(select due_at between now() + '58 min' and now() + '61 min' from frontdesk.retry)");
+    desk.wait("(select due_at between now() + '58 min' and now() + '61 min' from frontdesk_internal.retry)");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn only_2xx_is_success_and_redirects_are_not_followed() {
     desk.endpoint("not_modified", "/status/304", "");
     desk.endpoint("teapot", "/status/418", "");
     desk.run("insert into lead values (1, 'Ada')");
-    desk.wait("(select count(*) = 4 from frontdesk.attempt)");
+    desk.wait("(select count(*) = 4 from frontdesk_internal.attempt)");
     let failed: Vec<String> = desk.list(
         "select endpoint || ' ' || status || ' ' || error from frontdesk.attempts where not succeeded order by 1",
     );
@@ -117,7 +117,7 @@ fn an_attempt_says_what_happened() {
     desk.endpoint("ok", "/ok", "");
     desk.endpoint("big", "/big/20000", "");
     desk.run("insert into lead values (1, 'Ada')");
-    desk.wait("(select count(*) = 2 from frontdesk.attempt)");
+    desk.wait("(select count(*) = 2 from frontdesk_internal.attempt)");
     let row = &desk.rows("select status, response, host(address), duration_ms, started_at <= clock_timestamp() from frontdesk.attempts where endpoint = 'ok'")[0];
     assert_eq!(
         (row.get::<_, i16>(0), row.get::<_, &str>(1), row.get::<_, &str>(2)),

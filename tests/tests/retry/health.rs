@@ -51,7 +51,7 @@ fn the_breaker_opens_probes_and_drains() {
     assert_eq!(body(&desk.requests("/ops")[1])["type"], "endpoint.recovered");
     desk.wait("(select failing_since is null and open_until is null and state = 'active' from frontdesk.endpoints where name = 'shop')");
     assert_eq!(desk.stats("/toggle/shop").needless, 0);
-    desk.wait("(select count(*) = 0 from frontdesk.retry)");
+    desk.wait("(select count(*) = 0 from frontdesk_internal.retry)");
 }
 
 #[test]
@@ -61,13 +61,13 @@ fn while_the_breaker_is_open_one_probe_is_sent_and_no_row_written_per_event() {
     desk.endpoint("shop", "/toggle/shop", r#"max_in_flight => 1, retry => '{"delays": ["100ms", "1h"]}'"#);
     desk.run("insert into lead select n, 'Ada' from generate_series(1, 10) n");
     desk.wait("(select open_until > now() from frontdesk.endpoints where name = 'shop')");
-    let rows = desk.count("frontdesk.retry");
+    let rows = desk.count("frontdesk_internal.retry");
     let requests = desk.stats("/toggle/shop").requests;
     desk.run("insert into lead select n, 'Bob' from generate_series(11, 3000) n");
     desk.endpoint("other", "/other", "");
     desk.fence("/other");
-    assert_eq!(desk.count("frontdesk.retry"), rows);
-    assert!(desk.count("frontdesk.attempt where succeeded is false") <= 21);
+    assert_eq!(desk.count("frontdesk_internal.retry"), rows);
+    assert!(desk.count("frontdesk_internal.attempt where succeeded is false") <= 21);
     wait_for("a probe", std::time::Duration::from_secs(12), || desk.stats("/toggle/shop").requests > requests);
     assert_eq!(desk.stats("/toggle/shop").requests, requests + 1);
     let why: String = desk.get(

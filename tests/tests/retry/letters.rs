@@ -51,7 +51,7 @@ fn replay_sends_an_event_again_under_the_same_id() {
     let came = desk.await_requests("/toggle/shop", 4);
     assert!(came.iter().all(|request| request.id == came[0].id));
     desk.wait("(select count(*) = 1 from frontdesk.delivery where state = 'delivered')");
-    assert_eq!(desk.count("frontdesk.dead_letters") + desk.count("frontdesk.retry"), 0);
+    assert_eq!(desk.count("frontdesk.dead_letters") + desk.count("frontdesk_internal.retry"), 0);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn discard_stops_what_waits_for_a_retry() {
     desk.receiver.toggle("shop", 500);
     desk.endpoint("shop", "/toggle/shop", r#"retry => '{"delays": ["1s"]}'"#);
     desk.run("insert into lead values (1, 'Ada')");
-    desk.wait("(select count(*) = 1 from frontdesk.retry)");
+    desk.wait("(select count(*) = 1 from frontdesk_internal.retry)");
     assert_eq!(desk.get::<i64>("select frontdesk.discard('shop')"), 1);
     desk.receiver.toggle("shop", 200);
     // Due a second after the first attempt at the latest 1.2 s: a later event shows that the moment has passed.

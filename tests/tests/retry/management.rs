@@ -12,7 +12,7 @@ fn a_paused_endpoint_keeps_its_events_and_costs_no_row_for_each() {
     wait_until("the other has all", || desk.stats("/other").accepted_ids == 4000);
     desk.fence("/other");
     assert_eq!(desk.stats("/shop").requests, 0);
-    assert_eq!(desk.count("frontdesk.retry"), 0);
+    assert_eq!(desk.count("frontdesk_internal.retry"), 0);
     assert_eq!(desk.count("frontdesk.attempts where endpoint = 'shop'"), 0);
     desk.wait("(select behind from frontdesk.endpoints where name = 'shop')");
     assert_eq!(desk.get::<i64>("select endpoints_behind from frontdesk.status()"), 1);
@@ -46,7 +46,7 @@ fn a_paused_endpoint_does_not_retry() {
     desk.endpoint("shop", "/toggle/shop", r#"retry => '{"delays": ["300ms", "300ms", "300ms"]}'"#);
     desk.endpoint("other", "/other", "");
     desk.run("insert into lead values (1, 'Ada')");
-    desk.wait("(select count(*) = 1 from frontdesk.retry)");
+    desk.wait("(select count(*) = 1 from frontdesk_internal.retry)");
     desk.run("select frontdesk.pause_endpoint('shop')");
     desk.fence("/other");
     let before = desk.stats("/toggle/shop").requests;
@@ -79,12 +79,12 @@ fn an_endpoint_can_be_removed_with_deliveries_outstanding() {
     desk.endpoint("fails", "/status/500", r#"retry => '{"delays": ["100ms", "100ms", "1h"]}'"#);
     desk.endpoint("other", "/other", "");
     desk.run("insert into lead select n, 'Ada' from generate_series(1, 20) n");
-    desk.wait("(select count(*) > 0 from frontdesk.retry)");
+    desk.wait("(select count(*) > 0 from frontdesk_internal.retry)");
     desk.await_requests("/hang", 5);
     desk.run("select frontdesk.remove_endpoint('hangs'), frontdesk.remove_endpoint('fails')");
     desk.run("insert into lead values (21, 'Bob')");
     wait_until("the other has all", || desk.stats("/other").accepted_ids == 21);
-    desk.wait("(select count(*) = 0 from frontdesk.retry)");
+    desk.wait("(select count(*) = 0 from frontdesk_internal.retry)");
     assert_eq!(desk.state(), "running");
     assert_eq!(desk.stats("/hang").requests, 5);
 }

@@ -57,7 +57,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
 fn rows_of(scene: &Scene, name: &str) -> Result<(f64, f64, f64)> {
     let count = |table: &str| {
         scene.number(&format!(
-            "select count(*) from frontdesk.{table} where endpoint_id = frontdesk.endpoint_id('{name}')"
+            "select count(*) from frontdesk_internal.{table} where endpoint_id = frontdesk_internal.endpoint_id('{name}')"
         ))
     };
     Ok((count("retry")?, count("attempt")?, count("cursor")?))

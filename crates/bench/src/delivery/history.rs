@@ -39,21 +39,21 @@ fn write_history(scene: &Scene, events: u64) -> Result<()> {
         scene.sql(&format!(
             "set synchronous_commit = off;
              insert into frontdesk.event
-             select nextval('frontdesk.event_id_seq'), pg_current_xact_id(), clock_timestamp(), e.op, e.depth, e.type, e.source, e.key,
+             select nextval('frontdesk_internal.event_id_seq'), pg_current_xact_id(), clock_timestamp(), e.op, e.depth, e.type, e.source, e.key,
                e.tenant, e.target, e.record, e.old_record, e.actor, e.user_id
              from (select * from frontdesk.event limit 1) e, generate_series(1, {CHUNK});
-             insert into frontdesk.attempt
-             select nextval('frontdesk.attempt_id_seq'), currval('frontdesk.event_id_seq') - {CHUNK} + i, a.endpoint_id, a.attempt,
+             insert into frontdesk_internal.attempt
+             select nextval('frontdesk_internal.attempt_id_seq'), currval('frontdesk_internal.event_id_seq') - {CHUNK} + i, a.endpoint_id, a.attempt,
                clock_timestamp(), a.duration_ms, a.succeeded, a.status, a.error, a.detail, a.address, a.response, a.response_headers,
                a.response_body
-             from (select * from frontdesk.attempt limit 1) a, generate_series(1, {CHUNK}) i"
+             from (select * from frontdesk_internal.attempt limit 1) a, generate_series(1, {CHUNK}) i"
         ))?;
     }
     scene.sql(
-        "update frontdesk.cursor
+        "update frontdesk_internal.cursor
          set last_snapshot = pg_current_snapshot(), current_snapshot = null, xid = '0', event_id = 0, since = clock_timestamp()
          where endpoint_id = 0;
-         vacuum analyze frontdesk.event; vacuum analyze frontdesk.attempt; checkpoint",
+         vacuum analyze frontdesk.event; vacuum analyze frontdesk_internal.attempt; checkpoint",
     )?;
     scene.start_engine()?;
     scene.await_settled()

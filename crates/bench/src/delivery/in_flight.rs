@@ -33,7 +33,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
     // Counted when a request comes; the last one is answered a second later.
     let seconds = count as f64 / drained.rate + 1.0;
     let rate = count as f64 / seconds;
-    let limit = scene.number("select max_connections from frontdesk.engine_slot()")?;
+    let limit = scene.number("select max_connections from frontdesk_internal.engine_slot()")?;
     let what = format!("{} in flight at most, the receiver taking 1 s (limit {limit})", thousands(in_flight));
     let resident = proc::megabytes(engine, "VmHWM")?;
     let memory = format!("{private:.0} MB private, {resident:.0} MB with shared buffers");
@@ -48,7 +48,7 @@ fn sample(scene: &Scene, engine: u32, over: &AtomicBool) -> (f64, f64) {
     let (mut private, mut in_flight) = (0.0_f64, 0.0_f64);
     while !over.load(Relaxed) {
         private = private.max(proc::megabytes(engine, "RssAnon").unwrap_or(0.0));
-        in_flight = in_flight.max(scene.number("select in_flight from frontdesk.engine_slot()").unwrap_or(0.0));
+        in_flight = in_flight.max(scene.number("select in_flight from frontdesk_internal.engine_slot()").unwrap_or(0.0));
         std::thread::sleep(Duration::from_millis(100));
     }
     (private, in_flight)

@@ -104,7 +104,7 @@ fn run(bench: &Bench, scene: &Scene, variant: Variant) -> Result<f64> {
         Variant::Delivering => scene.await_accepted("/ok/one", measured.transactions)?,
         Variant::Stopped => {
             // What was captured is counted and thrown away.
-            let captured = scene.number("select count(*) from frontdesk.event where id > (select coalesce(max(event_id), 0) from frontdesk.attempt)")?;
+            let captured = scene.number("select count(*) from frontdesk.event where id > (select coalesce(max(event_id), 0) from frontdesk_internal.attempt)")?;
             anyhow::ensure!(
                 captured as u64 >= measured.transactions,
                 "{captured} of {} captured",

@@ -20,7 +20,7 @@ const TEXTS: &str = "insert into large (body)
 const NUMBERS: &str = "insert into large (body)
     select ('[' || repeat('9e131071,', 100) || i || ']')::jsonb from generate_series(1, 1000) i";
 
-const DEAD: &str = "select count(*) from frontdesk.dead_letter";
+const DEAD: &str = "select count(*) from frontdesk_internal.dead_letter";
 
 pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
     let settings = [("frontdesk.max_payload_kb", "20480")];

@@ -143,7 +143,7 @@ impl Scene {
 
     /// The processes of the engine and the launcher.
     pub fn processes(&self) -> Result<(u32, u32)> {
-        let pids = self.sql("select pid, launcher_pid from frontdesk.engine_slot()")?;
+        let pids = self.sql("select pid, launcher_pid from frontdesk_internal.engine_slot()")?;
         let (engine, launcher) = pids.split_once('|').context("no engine slot")?;
         Ok((engine.parse().context("no engine runs")?, launcher.parse().context("no launcher runs")?))
     }

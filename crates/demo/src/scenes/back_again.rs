@@ -9,7 +9,7 @@ use crate::stage::Stage;
 
 pub fn play(stage: &mut Stage) -> Result<()> {
     let missed = stage.ask(
-        "select count(*) from frontdesk.event e, frontdesk.endpoint n where n.name = 'partner' and e.type like 'lead.%' \
+        "select count(*) from frontdesk.event e, frontdesk_internal.endpoint n where n.name = 'partner' and e.type like 'lead.%' \
          and not pg_visible_in_snapshot(e.xid, n.created_snapshot)",
     )?;
     let missed: u64 = missed.parse()?;
