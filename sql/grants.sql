@@ -11,6 +11,7 @@ immutable language sql set search_path = pg_catalog, pg_temp as $$
 values
 -- 00, base
 ('frontdesk_internal.installation_id()', 'public', 'called by views of everybody'),
+('frontdesk.help(text)', 'public', 'comments of the catalog'),
 ('frontdesk.library_version()', 'public', 'a constant'),
 ('frontdesk.now()', 'public', 'the time'),
 ('frontdesk.adopt(boolean)', 'owner', 'makes a copy of the database send'),

@@ -1,5 +1,6 @@
 //! The extension built and put into a PostgreSQL, or into a directory for packaging.
 
+pub mod rooms;
 mod script;
 
 use std::io::ErrorKind;

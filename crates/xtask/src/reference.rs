@@ -3,7 +3,6 @@
 mod entry;
 mod functions;
 mod relations;
-mod rooms;
 mod settings;
 
 use std::fmt::Write;
@@ -13,9 +12,9 @@ use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 
 use entry::Entry;
-use rooms::Room;
 use testbed::checkout::{self, EXTENSION};
 use testbed::cluster::{Cluster, ClusterOptions};
+use testbed::install::rooms::{self, Room};
 use testbed::install::{self, Profile};
 use testbed::postgres::Postgres;
 
@@ -29,7 +28,8 @@ const INTRODUCTION: &str = "\
 
 Every public function, view and setting of pg_frontdesk, topic by topic. This file is written by `cargo xtask reference`
 from the comments in the database, and `cargo xtask test` fails when it differs from them; in psql, `\\df+ frontdesk.*`
-says the same. What only the engine uses is left out: it may change in any version.
+says the same, and `select * from frontdesk.help('endpoint')` gives the index of a topic. What schema
+`frontdesk_internal` has is left out: it may change in any version.
 
 *PUBLIC* marks what every role may call or read. The rest is for the owner of the extension, who grants it by name: the
 [guide](guide.md#roles-and-grants) says which role needs what.
@@ -68,7 +68,7 @@ pub fn text(postgres: &Postgres, root: &Path) -> Result<String> {
 fn topics(rooms: &[Room], entries: Vec<Entry>) -> Result<String> {
     let mut here: Vec<Vec<(usize, Entry)>> = rooms.iter().map(|_| Vec::new()).collect();
     for entry in entries {
-        let found = rooms.iter().enumerate().find_map(|(index, room)| room.place(&entry).map(|place| (index, place)));
+        let found = rooms.iter().enumerate().find_map(|(index, room)| entry.place(room).map(|place| (index, place)));
         let (index, place) = found.with_context(|| format!("no room declares frontdesk.{}", entry.name))?;
         here[index].push((place, entry));
     }
@@ -93,10 +93,9 @@ fn rows<T: DeserializeOwned>(cluster: &Cluster, query: &str) -> Result<Vec<T>> {
     serde_json::from_str(&json).context("the catalog's answer")
 }
 
-/// Whether a comment begins as those of what is no part of the public API.
-fn is_internal(comment: Option<&str>) -> bool {
-    let words = ["internal:", "internal,", "engine:", "engine,", "job:", "trigger:", "event trigger:", "automation:"];
-    words.iter().any(|word| comment.unwrap_or_default().starts_with(word))
+/// Below what it is for; not run, as the examples of the pages are.
+fn example(text: Option<&str>) -> String {
+    text.map_or(String::new(), |text| format!("\n```text\n{text}\n```\n"))
 }
 
 /// A comment as a sentence.

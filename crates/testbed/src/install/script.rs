@@ -5,22 +5,27 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::rooms;
 use crate::checkout::EXTENSION;
 
 /// Where `sql/functions` takes in the files of `sql/crm`.
 const CRM_MARK: &str = "@crm_scripts@";
 
+/// And where it takes in what lies in which room.
+const ROOMS_MARK: &str = "@rooms@";
+
 /// The text of `pg_frontdesk--<version>.sql`.
 pub fn install_script(root: &Path) -> Result<String> {
     let mut script = format!("\\echo Use \"CREATE EXTENSION {EXTENSION}\" to load this file. \\quit\n");
     let crm = crm_values(root)?;
+    let rooms = rooms::values(&rooms::read(root)?);
     let mut paths = sql_files(&root.join("sql/tables"))?;
     paths.extend(sql_files(&root.join("sql/functions"))?);
     paths.push(root.join("sql/grants.sql"));
     for path in paths {
         let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         let name = path.strip_prefix(root).unwrap_or(&path).display();
-        let text = text.replace(CRM_MARK, &crm);
+        let text = text.replace(CRM_MARK, &crm).replace(ROOMS_MARK, &rooms);
         script.push_str(&format!("\n-- {name}\n{}\n", text.trim_end()));
     }
     Ok(script)

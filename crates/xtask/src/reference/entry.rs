@@ -1,5 +1,7 @@
 //! What the reference has an entry for.
 
+use testbed::install::rooms::Room;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Function,
@@ -16,8 +18,13 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Where the room declares it; `None` when another room does.
+    pub fn place(&self, room: &Room) -> Option<usize> {
+        room.declares.iter().position(|declared| declared.name == self.name && self.kinds().contains(&declared.kind))
+    }
+
     /// The words by which it may be declared.
-    pub fn kinds(&self) -> &'static [&'static str] {
+    fn kinds(&self) -> &'static [&'static str] {
         match self.kind {
             Kind::Function => &["function", "procedure"],
             Kind::View => &["view"],

@@ -4,16 +4,17 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use super::entry::{Entry, Kind};
-use super::{is_internal, rows, sentence, wrapped};
+use super::{example, rows, sentence, wrapped};
 use testbed::cluster::Cluster;
 
 const QUERY: &str = "
   select p.proname as name, pg_get_function_arguments(p.oid) as arguments,
     coalesce(pg_get_function_result(p.oid), 'procedure') as result, obj_description(p.oid, 'pg_proc') as comment,
-    g.who = 'public' as public
+    g.who = 'public' as public, x.example
   from frontdesk_internal.grants() g cross join lateral frontdesk_internal.granted_object(g.object) o
     join pg_proc p on o.class = 'pg_proc'::regclass and o.id = p.oid
-  where p.pronamespace = 'frontdesk'::regnamespace and p.proname not like 'engine\\_%' and g.who <> 'nobody' and g.why not like 'called by%'
+    left join frontdesk_internal.examples() x on x.name = p.proname || '()'
+  where p.pronamespace = 'frontdesk'::regnamespace
   order by p.proname, pg_get_function_arguments(p.oid)";
 
 /// A line of a signature.
@@ -26,20 +27,21 @@ struct Function {
     result: String,
     comment: Option<String>,
     public: bool,
+    example: Option<String>,
 }
 
 /// Those that somebody may be allowed to call.
 pub fn read(cluster: &Cluster) -> Result<Vec<Entry>> {
     let functions: Vec<Function> = rows(cluster, QUERY)?;
-    let public = functions.into_iter().filter(|function| !is_internal(function.comment.as_deref()));
-    Ok(public.map(|function| Entry { kind: Kind::Function, text: function.text(), name: function.name }).collect())
+    Ok(functions.into_iter().map(|function| Entry { kind: Kind::Function, text: function.text(), name: function.name }).collect())
 }
 
 impl Function {
     fn text(&self) -> String {
         let public = if self.public { " *PUBLIC.*" } else { "" };
         let comment = sentence(self.comment.as_deref().unwrap_or("(no comment)"));
-        format!("```text\n{}\n```\n\n{}\n", self.signature(), wrapped(&format!("{comment}{public}")))
+        let about = wrapped(&format!("{comment}{public}"));
+        format!("```text\n{}\n```\n\n{about}\n{}", self.signature(), example(self.example.as_deref()))
     }
 
     /// On one line when it fits, else an argument per line.

@@ -6,19 +6,19 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use super::entry::{Entry, Kind};
-use super::{cell, is_internal, rows, sentence, wrapped};
+use super::{cell, example, rows, sentence, wrapped};
 use testbed::cluster::Cluster;
 
 const QUERY: &str = "
   select c.relname as name, c.relkind = 'v' as is_view, obj_description(c.oid, 'pg_class') as comment,
-    g.who = 'public' as public,
+    g.who = 'public' as public, x.example,
     (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
        'comment', coalesce(col_description(c.oid, a.attnum), '')) order by a.attnum)
      from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns
   from frontdesk_internal.grants() g cross join lateral frontdesk_internal.granted_object(g.object) o
     join pg_class c on o.class = 'pg_class'::regclass and o.id = c.oid
-  where c.relnamespace = 'frontdesk'::regnamespace and c.relkind in ('v', 'r', 'p') and not c.relispartition
-    and g.who <> 'nobody'
+    left join frontdesk_internal.examples() x on x.name = c.relname
+  where c.relnamespace = 'frontdesk'::regnamespace
   order by c.relname";
 
 #[derive(Deserialize)]
@@ -27,6 +27,7 @@ struct Relation {
     is_view: bool,
     comment: Option<String>,
     public: bool,
+    example: Option<String>,
     columns: Vec<Column>,
 }
 
@@ -40,8 +41,7 @@ struct Column {
 /// Those that somebody may be allowed to read.
 pub fn read(cluster: &Cluster) -> Result<Vec<Entry>> {
     let relations: Vec<Relation> = rows(cluster, QUERY)?;
-    let public = relations.into_iter().filter(|relation| !is_internal(relation.comment.as_deref()));
-    public.map(Relation::entry).collect()
+    relations.into_iter().map(Relation::entry).collect()
 }
 
 impl Relation {
@@ -58,6 +58,7 @@ impl Relation {
                 writeln!(text, "| `{name}` | {} | {} |", cell(r#type), cell(comment))?;
             }
         }
+        text.push_str(&example(self.example.as_deref()));
         Ok(Entry { kind: if self.is_view { Kind::View } else { Kind::Table }, name: self.name, text })
     }
 }
