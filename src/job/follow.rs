@@ -37,7 +37,8 @@ pub unsafe extern "C-unwind" fn owners_changed(statement: *mut pg_sys::Node) {
         }
     };
     let args = [roles.into(), owner.into()];
-    let outcome = role::as_extension(|| Spi::run_with_args("select frontdesk_internal.jobs_owners_changed($1, $2)", &args));
+    let outcome =
+        role::as_extension(|| Spi::run_with_args("select frontdesk_internal.jobs_owners_changed($1, $2)", &args));
     outcome.unwrap_or_else(|error| raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None));
 }
 

@@ -113,8 +113,9 @@ fn the_seeds_jobs_run() {
     wait_for("all ran", Duration::from_secs(60), || {
         database.count("frontdesk_internal.job_run where status not in ('waiting', 'running')") >= SEEDS.len() as i64
     });
-    let failed: Vec<String> = database
-        .list("select job_name || ': ' || coalesce(message, '') from frontdesk_internal.job_run where status <> 'succeeded'");
+    let failed: Vec<String> = database.list(
+        "select job_name || ': ' || coalesce(message, '') from frontdesk_internal.job_run where status <> 'succeeded'",
+    );
     assert_eq!(failed, [] as [&str; 0]);
     assert_eq!(database.get::<String>("select status from trips where id = 1"), "archived");
     assert_eq!(database.get::<String>("select cita_pasada from citas where id = 1"), "cita_pasada");
@@ -164,8 +165,13 @@ fn overlap_skips_queues_or_allows() {
     };
     assert_eq!((most("skip"), most("queue")), (1, 1));
     assert!(most("allow") >= 2);
-    assert!(database.count("frontdesk_internal.job_run where job_name = 'skip' and message = 'the last run is not over'") > 0);
-    assert!(database.count("frontdesk_internal.job_run where job_name = 'queue' and message = 'a run waits already'") > 0);
+    assert!(
+        database.count("frontdesk_internal.job_run where job_name = 'skip' and message = 'the last run is not over'")
+            > 0
+    );
+    assert!(
+        database.count("frontdesk_internal.job_run where job_name = 'queue' and message = 'a run waits already'") > 0
+    );
 }
 
 #[test]
@@ -227,13 +233,15 @@ fn a_year_with_a_faked_clock() {
     for month in 2..=12 {
         go(&format!("2026-{month:02}-01T12:00:00Z"));
         wait_for("the month's run", Duration::from_secs(30), || {
-            database.count("frontdesk_internal.job_run where job_name = 'monthly' and status = 'succeeded'") == month - 1
+            database.count("frontdesk_internal.job_run where job_name = 'monthly' and status = 'succeeded'")
+                == month - 1
         });
         let weekdays: i64 = database.get(&format!(
             "select count(*) from frontdesk.next_runs('0 8 * * mon-fri', 'UTC', 400, '2026-01-01T00:00:00Z') n where n <= '2026-{month:02}-01T12:00:00Z'"
         ));
         wait_for("all weekdays", Duration::from_secs(60), || {
-            database.count("frontdesk_internal.job_run where job_name = 'weekdays' and status = 'succeeded'") == weekdays
+            database.count("frontdesk_internal.job_run where job_name = 'weekdays' and status = 'succeeded'")
+                == weekdays
         });
     }
     assert_eq!(database.count("frontdesk_internal.job_run where job_name = 'dst' and status = 'succeeded'"), 11);
@@ -258,8 +266,9 @@ fn a_run_is_cancelled_and_stop_ends_what_runs() {
     let database = Database::on(&server);
     database.run("select frontdesk.schedule('long', '@yearly', 'select pg_sleep(60)')");
     let run: i64 = database.get("select frontdesk.run_job('long')");
-    let status =
-        |run: i64| -> String { database.get(&format!("select status from frontdesk_internal.job_run where id = {run}")) };
+    let status = |run: i64| -> String {
+        database.get(&format!("select status from frontdesk_internal.job_run where id = {run}"))
+    };
     wait_until("it runs", || status(run) == "running");
     assert!(database.get::<bool>(&format!("select frontdesk.cancel_run({run})")));
     wait_until("it is cancelled", || status(run) == "cancelled");

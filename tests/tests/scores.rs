@@ -40,7 +40,9 @@ fn after_a_change_of_a_model_leads_are_scored_in_the_background_across_a_crash()
     database.reconnect();
     assert_eq!(right(&database), 20_000, "what was done is kept");
     wait_for("the rest is done", Duration::from_secs(120), || right(&database) == 25_000);
-    assert!(database.count("frontdesk_internal.job_run where job_name = 'crm rescore' and status = 'interrupted'") >= 1);
+    assert!(
+        database.count("frontdesk_internal.job_run where job_name = 'crm rescore' and status = 'interrupted'") >= 1
+    );
 }
 
 #[test]

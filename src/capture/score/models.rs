@@ -146,8 +146,10 @@ pub fn compile(models: &str) -> Result<Book, ScoreError> {
 fn version() -> i64 {
     // SAFETY: within a statement, which has a snapshot; the columns are those of sql/tables/50_scoring.sql.
     unsafe {
-        let state =
-            pg_sys::get_relname_relid(c"score_state".as_ptr(), pg_sys::get_namespace_oid(c"frontdesk_internal".as_ptr(), false));
+        let state = pg_sys::get_relname_relid(
+            c"score_state".as_ptr(),
+            pg_sys::get_namespace_oid(c"frontdesk_internal".as_ptr(), false),
+        );
         let share = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
         let relation = pg_sys::table_open(state, share);
         let scan = pg_sys::systable_beginscan(

@@ -71,7 +71,8 @@ fn one_trigger(session: &mut Client, chance: &mut Chance, texts: &mut Texts) -> 
     // Twice as often as it is to be.
     let time = TIMES[chance.below(TIMES.len() + 2) % TIMES.len()];
     let function = FUNCTIONS[chance.below(FUNCTIONS.len())];
-    let made = format!("create trigger mine {time} execute function frontdesk_internal.{function}({})", arguments.join(", "));
+    let made =
+        format!("create trigger mine {time} execute function frontdesk_internal.{function}({})", arguments.join(", "));
     let _ = session.batch_execute("begin");
     let mut findings = Vec::new();
     for statement in std::iter::once(made.as_str()).chain(STATEMENTS) {

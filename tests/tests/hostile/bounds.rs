@@ -104,7 +104,9 @@ fn what_cannot_be_recorded_is_told_apart_from_the_rest() {
     let desk = Desk::open();
     desk.endpoint("all", "/all", "events => '{*}'");
     // Whatever makes one row unwritable: here a constraint, of an owner who knows no better.
-    desk.run("alter table frontdesk_internal.attempt_failure add constraint no_seven check (event_id % 7 <> 0) not valid");
+    desk.run(
+        "alter table frontdesk_internal.attempt_failure add constraint no_seven check (event_id % 7 <> 0) not valid",
+    );
     desk.endpoint("failing", "/status/500", r#"events => '{*}', retry => '{"delays": []}'"#);
     desk.run("select frontdesk.emit('some.thing', jsonb_build_object('n', n)) from generate_series(1, 70) n");
     wait_until("all came", || desk.stats("/all").accepted_ids >= 70);

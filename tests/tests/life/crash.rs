@@ -53,7 +53,9 @@ fn kill_9_under_load_loses_nothing_and_repeats_what_was_in_flight_at_most() {
     let stats = desk.stats("/delay/3");
     // Nothing was sent that the crash undid.
     assert_eq!(stats.accepted_ids, committed);
-    desk.wait(&format!("(select count(distinct event_id) = {committed} from frontdesk_internal.attempt where succeeded)"));
+    desk.wait(&format!(
+        "(select count(distinct event_id) = {committed} from frontdesk_internal.attempt where succeeded)"
+    ));
     // What was in flight, and what had come back and was not written down yet (2 ms' worth).
     let outstanding = KILLS * IN_FLIGHT * 3;
     assert!(

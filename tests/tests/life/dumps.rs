@@ -142,7 +142,9 @@ fn a_job_of_a_role_that_was_dropped_becomes_nobody_elses_elsewhere() {
     desk.run("create role gone login; select frontdesk.schedule('x', '* * * * *', 'select 1', username => 'gone', active => false)");
     // Its number is somebody else's there.
     let number: String = desk.get("select owner::oid::text from frontdesk_internal.job");
-    desk.run("delete from pg_shdepend where refobjid = (select owner::oid from frontdesk_internal.job); drop role gone");
+    desk.run(
+        "delete from pg_shdepend where refobjid = (select owner::oid from frontdesk_internal.job); drop role gone",
+    );
     assert_eq!(desk.get::<String>("select owner::text from frontdesk_internal.job"), number);
     let path = file(&elsewhere, "gone");
     run(&server, "pg_dump", &desk.name, &["-f", path.to_str().unwrap()]);

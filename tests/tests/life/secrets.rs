@@ -87,7 +87,9 @@ fn without_its_secret_or_a_credential_nothing_is_sent_and_its_events_wait() {
         "delete from frontdesk_internal.endpoint_secret; select frontdesk.http_post('{}', sign_with => 'crm')",
         desk.receiver.url("/direct")
     ));
-    desk.wait("(select count(*) = 1 from frontdesk_internal.dead_letter where reason like 'secret: there is no secret%')");
+    desk.wait(
+        "(select count(*) = 1 from frontdesk_internal.dead_letter where reason like 'secret: there is no secret%')",
+    );
     assert_eq!(desk.requests("/direct").len() + desk.requests("/ok").len(), 0);
     desk.run("insert into frontdesk_internal.endpoint_secret overriding system value select * from kept");
     assert_eq!(desk.await_request("/ok").headers["authorization"], "Bearer abcdefgh");

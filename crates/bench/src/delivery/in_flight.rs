@@ -48,7 +48,8 @@ fn sample(scene: &Scene, engine: u32, over: &AtomicBool) -> (f64, f64) {
     let (mut private, mut in_flight) = (0.0_f64, 0.0_f64);
     while !over.load(Relaxed) {
         private = private.max(proc::megabytes(engine, "RssAnon").unwrap_or(0.0));
-        in_flight = in_flight.max(scene.number("select in_flight from frontdesk_internal.engine_slot()").unwrap_or(0.0));
+        in_flight =
+            in_flight.max(scene.number("select in_flight from frontdesk_internal.engine_slot()").unwrap_or(0.0));
         std::thread::sleep(Duration::from_millis(100));
     }
     (private, in_flight)

@@ -33,7 +33,10 @@ struct Function {
 /// Those that somebody may be allowed to call.
 pub fn read(cluster: &Cluster) -> Result<Vec<Entry>> {
     let functions: Vec<Function> = rows(cluster, QUERY)?;
-    Ok(functions.into_iter().map(|function| Entry { kind: Kind::Function, text: function.text(), name: function.name }).collect())
+    Ok(functions
+        .into_iter()
+        .map(|function| Entry { kind: Kind::Function, text: function.text(), name: function.name })
+        .collect())
 }
 
 impl Function {
