@@ -180,9 +180,10 @@ comment on function frontdesk.find_embedder is
 create or replace function frontdesk_internal.find_embedder(embedder text, out name text, out model text, out dimensions int)
 stable language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  select e.name, e.model, e.dimensions into find_embedder.name, find_embedder.model, find_embedder.dimensions
-  from frontdesk_internal.embedder e
-  where e.id = frontdesk_internal.embedder_id(embedder) and frontdesk_internal.may_embed();
+  if frontdesk_internal.may_embed() then
+    select e.name, e.model, e.dimensions into find_embedder.name, find_embedder.model, find_embedder.dimensions
+    from frontdesk_internal.embedder e where e.id = frontdesk_internal.embedder_id(embedder);
+  end if;
 end
 $$;
 comment on function frontdesk_internal.find_embedder(text) is 'internal: find_embedder()';

@@ -81,7 +81,7 @@ where relnamespace in (table ours) and relkind = 'v' and a.grantee = 0
   and not coalesce(reloptions && '{security_barrier=true,security_barrier=on}', false) order by 1;
 
 -- A role without rights tries every function and every table. What it may call says something about its arguments or nothing.
--- (utf8() is strict: of a null PostgreSQL knows the result without calling it, and without asking.)
+-- (Of a strict function, as utf8(), PostgreSQL knows the result of a null without calling it, and without asking.)
 
 create role regress_nobody;
 grant select on ours to regress_nobody;
