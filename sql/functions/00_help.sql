@@ -13,8 +13,8 @@ returns table (room text, name text, what_for text, example text, granted text)
 stable rows 100 language c as 'MODULE_PATHNAME', 'verb';
 comment on function frontdesk.help is
   'what one may type and read, room by room: what it is for, an example, and to whom it is granted. topic: a room '
-  '(event, endpoint ...), a part of a name, or words of what it is for; null: everything. In psql, \df+ frontdesk.NAME '
-  'says all about a function, and \d+ frontdesk.NAME about a view';
+  '(event, endpoint ...), a part of a name, or words of what it is for; null: everything. The whole comment of a '
+  'function, as psql shows it, says all of it';
 
 create or replace function frontdesk_internal.help(topic text)
 returns table (room text, name text, what_for text, example text, granted text)

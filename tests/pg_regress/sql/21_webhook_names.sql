@@ -67,7 +67,7 @@ select type, record from event order by id desc limit 2;
 
 -- webhook_logs and get_webhook_stats(), from what the engine wrote.
 
-insert into attempt (event_id, endpoint_id, attempt, started_at, duration_ms, succeeded, status, error, detail, response)
+insert into frontdesk_internal.attempt (event_id, endpoint_id, attempt, started_at, duration_ms, succeeded, status, error, detail, response)
 select e.id, e.target, a.attempt, clock_timestamp() - a.ago, a.ms, a.succeeded, a.status, a.error, a.detail, a.response
 from event e, (values (1, interval '2 days', 100, false, 503, 'status', 'the endpoint answered 503', 'busy'),
   (2, '1 day', 50, true, 200, null, null, 'ok'), (1, '30 days', 10, true, 200, null, null, 'long ago')) a (attempt, ago, ms, succeeded, status, error, detail, response)
