@@ -73,6 +73,17 @@ impl Template {
         Ok(text)
     }
 
+    /// The dotted paths of the document that it looks at, as far as its source shows: `new.name`; a part that is looked up
+    /// by a computed key is not among them, what stands before it is.
+    pub fn paths(&self) -> Vec<String> {
+        let template = self.environment.get_template(NAME);
+        let mut paths: Vec<String> =
+            template.map(|template| template.undeclared_variables(true).into_iter().collect()).unwrap_or_default();
+        paths.retain(|path| !self.environment.globals().any(|(global, _)| global == path));
+        paths.sort();
+        paths
+    }
+
     /// Whether it makes JSON.
     pub fn is_json(&self) -> bool {
         self.json
