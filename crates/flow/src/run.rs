@@ -108,6 +108,30 @@ fn pins(graph: &Graph, pins: BTreeMap<String, Pin>) -> BTreeMap<u32, (u16, Value
     pins.collect()
 }
 
+/// A step to be called off, and its requests that are under way.
+struct Off {
+    place: Vec<Place>,
+    node: u32,
+    parts: Vec<u32>,
+    attempt: u32,
+    since: i64,
+}
+
+impl Open {
+    /// Its requests that nobody has answered yet, its attempt, and since when.
+    fn under_way(&self) -> (Vec<u32>, u32, i64) {
+        match self {
+            Open::Effect(pending) if pending.again.is_some() => (Vec::new(), pending.attempt, pending.since),
+            Open::Effect(pending) => (vec![0], pending.attempt, pending.since),
+            Open::Wait(waiting) => (vec![0], 1, waiting.since),
+            Open::Approval { since, .. } => (vec![0], 1, *since),
+            Open::Timer { since, .. } => (Vec::new(), 1, *since),
+            Open::Loop(turns) => (Vec::new(), 1, turns.since),
+            Open::Agent(talk) => (talk.open_parts(), talk.pending.attempt, talk.pending.since),
+        }
+    }
+}
+
 pub(crate) struct Run<'a> {
     pub graph: &'a Graph,
     pub state: &'a mut State,
@@ -214,37 +238,20 @@ impl Run<'_> {
 
     /// Calls off whatever is open in a scope and in the iterations inside it.
     pub fn cancel_within(&mut self, place: &[Place]) {
-        let mut open: Vec<(Vec<Place>, u32, Option<u32>, u32, i64)> = Vec::new();
+        let mut open: Vec<Off> = Vec::new();
         for scope in self.state.scopes.iter().filter(|scope| scope.place.starts_with(place)) {
             for (node, step) in &scope.steps {
                 let Step::Open(what) = step else { continue };
-                let mut add = |part, attempt, since| open.push((scope.place.clone(), *node, part, attempt, since));
-                match what {
-                    Open::Effect(pending) => {
-                        add(pending.again.is_none().then_some(0), pending.attempt, pending.since);
-                    }
-                    Open::Wait(waiting) => add(Some(0), 1, waiting.since),
-                    Open::Approval { since, .. } => add(Some(0), 1, *since),
-                    Open::Timer { since, .. } => add(None, 1, *since),
-                    Open::Loop(turns) => add(None, 1, turns.since),
-                    Open::Agent(talk) => {
-                        let (attempt, since) = (talk.pending.attempt, talk.pending.since);
-                        add(None, attempt, since);
-                        for part in talk.open_parts() {
-                            open.push((scope.place.clone(), *node, Some(part), attempt, i64::MIN));
-                        }
-                    }
-                }
+                let (parts, attempt, since) = what.under_way();
+                open.push(Off { place: scope.place.clone(), node: *node, parts, attempt, since });
             }
         }
-        for (place, node, part, attempt, since) in open {
-            if let Some(part) = part {
+        for Off { place, node, parts, attempt, since } in open {
+            for part in parts {
                 let id = self.id(&place, node, part, attempt);
                 self.actions.push(Action::Cancel(id));
             }
-            if since != i64::MIN {
-                self.record(&place, node, Outcome::Cancelled, None, Value::Null, None, (attempt, since));
-            }
+            self.record(&place, node, Outcome::Cancelled, None, Value::Null, None, (attempt, since));
         }
     }
 

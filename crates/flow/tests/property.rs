@@ -288,7 +288,7 @@ fn decided_by_edges(json: &Value, records: &BTreeMap<(Vec<u32>, String), Record>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
     fn every_run_ends_and_no_node_runs_twice(seed in 1_u64.., size in 1_usize..25, slice in 1_u32..40) {
