@@ -26,19 +26,31 @@ impl Database {
         Database::on(&Server::shared())
     }
 
-    /// A new database with the extension.
+    /// A new database with the extension. On the server that has many of them it is copied, where it would be created
+    /// a hundred times.
     pub fn on(server: &Arc<Server>) -> Database {
-        let database = Database::empty_on(server);
-        database.run("set client_min_messages = error; create extension pg_frontdesk cascade");
+        let (database, prepare) = match server.is_shared() {
+            true => {
+                let name = new_name();
+                server.create_silent_copy(&name).expect("a copy of the template");
+                (Database::new(server, &name), "select frontdesk.adopt()")
+            }
+            false => (Database::empty_on(server), "create extension pg_frontdesk cascade"),
+        };
+        database.run(&format!("set client_min_messages = error; {prepare}"));
         database
     }
 
     /// A new database without the extension.
     pub fn empty_on(server: &Arc<Server>) -> Database {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = new_name();
         server.psql("postgres", &format!("create database {name}")).expect("create database");
-        let mut database = Database::existing(server, &name);
+        Database::new(server, &name)
+    }
+
+    /// One that goes with this value.
+    fn new(server: &Arc<Server>, name: &str) -> Database {
+        let mut database = Database::existing(server, name);
         database.ours = true;
         database
     }
@@ -173,6 +185,11 @@ impl Drop for Database {
             assert!(wrong.is_empty() || std::thread::panicking(), "{}", wrong.join("\n"));
         }
     }
+}
+
+fn new_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Message, detail and hint.

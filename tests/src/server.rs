@@ -11,6 +11,7 @@ use testbed::postgres::Postgres;
 pub struct Server {
     cluster: Cluster,
     undertaker: Option<Child>,
+    shared: bool,
 }
 
 impl Server {
@@ -18,25 +19,35 @@ impl Server {
     pub fn shared() -> Arc<Server> {
         static SHARED: Mutex<Option<Arc<Server>>> = Mutex::new(None);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.get_or_insert_with(|| Server::preloaded(&[])).clone()
+        let create = || {
+            let mut server = Server::create(true, &[]);
+            server.shared = true;
+            Arc::new(server)
+        };
+        shared.get_or_insert_with(create).clone()
+    }
+
+    /// Whether it is the one that tests share.
+    pub fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// A server of the test's own, with the extension preloaded.
     pub fn preloaded(settings: &[(&str, &str)]) -> Arc<Server> {
-        Server::create(true, settings)
+        Arc::new(Server::create(true, settings))
     }
 
     /// A server of the test's own that knows nothing of the extension until it is used.
     pub fn without_preload(settings: &[(&str, &str)]) -> Arc<Server> {
-        Server::create(false, settings)
+        Arc::new(Server::create(false, settings))
     }
 
     /// A streaming standby of this server.
     pub fn standby(&self) -> Arc<Server> {
-        Server::watched(self.cluster.create_standby().expect("a standby"))
+        Arc::new(Server::watched(self.cluster.create_standby().expect("a standby")))
     }
 
-    fn create(preload: bool, settings: &[(&str, &str)]) -> Arc<Server> {
+    fn create(preload: bool, settings: &[(&str, &str)]) -> Server {
         let postgres = Postgres::from_env().expect("PostgreSQL 17");
         // Small, because there are several at a time, and durable: what is committed must survive kill -9.
         let mut all =
@@ -47,7 +58,7 @@ impl Server {
     }
 
     /// Statics are not dropped and a killed process drops nothing: a shell waits for our end and cleans up.
-    fn watched(cluster: Cluster) -> Arc<Server> {
+    fn watched(cluster: Cluster) -> Server {
         let script = r#"trap '' INT TERM HUP
             read -r word
             [ "$word" = done ] && exit
@@ -62,7 +73,7 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .ok();
-        Arc::new(Server { cluster, undertaker })
+        Server { cluster, undertaker, shared: false }
     }
 
     /// The server's log so far.

@@ -6,10 +6,12 @@ pub mod port;
 mod processes;
 mod settings;
 mod standby;
+mod template;
 mod temporary;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
 
@@ -45,6 +47,8 @@ pub struct Cluster {
     pub port: u16,
     pub socket_dir: PathBuf,
     keep: bool,
+    /// Whether the database is there that others are copied from.
+    template: Mutex<bool>,
 }
 
 impl Cluster {
@@ -71,7 +75,8 @@ impl Cluster {
         let port = std::fs::read_to_string(dir.join("port")).context("the cluster's port is not written down")?;
         let port = port.trim().parse().context("the cluster's port is no number")?;
         let socket_dir = settings::socket_dir(dir, port);
-        Ok(Some(Cluster { postgres: postgres.clone(), dir: dir.to_path_buf(), port, socket_dir, keep: true }))
+        let (postgres, dir) = (postgres.clone(), dir.to_path_buf());
+        Ok(Some(Cluster { postgres, dir, port, socket_dir, keep: true, template: Mutex::default() }))
     }
 
     /// From now on the cluster outlives this value.
@@ -170,7 +175,8 @@ impl Cluster {
         let port = port::free()?;
         std::fs::write(dir.join("port"), port.to_string())?;
         let socket_dir = settings::socket_dir(&dir, port);
-        let cluster = Cluster { postgres: postgres.clone(), dir, port, socket_dir, keep: false };
+        let (postgres, template) = (postgres.clone(), Mutex::default());
+        let cluster = Cluster { postgres, dir, port, socket_dir, keep: false, template };
         cluster.check_reachable()?;
         Ok(cluster)
     }

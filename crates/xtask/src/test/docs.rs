@@ -44,12 +44,11 @@ pub fn run(plan: &Plan) -> Result<Verdict> {
 /// The database has the extension, unless the file creates it itself.
 fn run_file(cluster: &Cluster, name: &str, script: &str) -> Result<()> {
     let creates = creates_extension(script);
-    cluster.psql("postgres", "create database docs")?;
-    let prepared = match creates {
-        true => Ok(String::new()),
-        false => cluster.psql("docs", &format!("create extension {EXTENSION} cascade")),
-    };
-    let outcome = prepared.and_then(|_| cluster.psql("docs", script)).with_context(|| format!("an example of {name}"));
+    match creates {
+        true => cluster.psql("postgres", "create database docs").map(|_| ())?,
+        false => cluster.create_database("docs")?,
+    }
+    let outcome = cluster.psql("docs", script).with_context(|| format!("an example of {name}"));
     let dropped = cluster.psql("postgres", "drop database docs with (force)");
     outcome?;
     dropped.map(|_| ())

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::{Plan, verdict::Verdict};
-use testbed::checkout::EXTENSION;
 use testbed::cluster::{Cluster, ClusterOptions};
 use testbed::postgres::Postgres;
 use testbed::{amcheck, faults, step};
@@ -72,12 +71,9 @@ pub fn run_on(root: &Path, ground: &Ground) -> Result<Verdict> {
 fn run_file(cluster: &Cluster, folder: &Path, sql: &Path, ground: &Ground) -> Result<()> {
     let name = stem(sql);
     let database = format!("regress_{name}");
-    cluster.psql("postgres", &format!("create database \"{database}\""))?;
-    let create = format!("set client_min_messages = warning; create extension {EXTENSION} cascade");
+    cluster.create_database(&database)?;
     let result = folder.join("results").join(format!("{name}.out"));
-    let outcome = cluster
-        .psql(&database, &create)
-        .and_then(|_| print_results(cluster, &database, folder, sql, &result, ground.session));
+    let outcome = print_results(cluster, &database, folder, sql, &result, ground.session);
     let wrong = amcheck::findings(cluster, &database);
     let dropped = cluster.psql("postgres", &format!("drop database \"{database}\" with (force)"));
     outcome?;
