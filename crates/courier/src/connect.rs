@@ -16,7 +16,7 @@ use crate::guard::Guard;
 use crate::resolve::Directory;
 use crate::settings::Settings;
 use crate::stream::{Metered, Wire};
-use crate::target::{Target, literal};
+use crate::target::{Http, Target, literal};
 use crate::tls::{H2, handshake_failure};
 use crate::wide::{Connection, handshake};
 
@@ -39,16 +39,21 @@ pub(crate) async fn connect(
 ) -> Result<Connected, Failure> {
     let addresses = allowed_addresses(target, &settings.guard, directory, deadline).await?;
     let tcp = dial(&addresses, target.origin.port, deadline, dialled).await?;
-    let mut wide = false;
+    let http = target.origin.http;
+    let mut wide = http == Http::Two;
     let wire = match &target.server_name {
         None => Wire::Plain(tcp),
         Some(name) => {
-            let connector = TlsConnector::from(settings.tls.client()?);
+            let connector = TlsConnector::from(settings.tls.client(&target.origin.trust, http)?);
             let handshake = connector.connect(name.clone(), tcp);
             match timeout_at(deadline, handshake).await {
                 Ok(stream) => {
                     let stream = stream.map_err(|e| handshake_failure(&e))?;
-                    wide = stream.get_ref().1.alpn_protocol() == Some(H2);
+                    let spoken = stream.get_ref().1.alpn_protocol();
+                    if http == Http::Two && spoken != Some(H2) {
+                        return Err(Failure::new(FailureKind::Protocol, "the receiver does not offer HTTP/2"));
+                    }
+                    wide = spoken == Some(H2);
                     Wire::Tls(Box::new(stream))
                 }
                 Err(_) => return Err(Failure::new(FailureKind::ConnectTimeout, "no TLS handshake in time")),

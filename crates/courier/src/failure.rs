@@ -28,7 +28,7 @@ pub enum FailureKind {
     Timeout,
     /// the connection broke before the response was complete
     Reset,
-    /// what came is not HTTP/1.1
+    /// what came is not HTTP, or not the version that is spoken
     Protocol,
     /// the headers of the response are too many or too long
     ResponseTooLarge,

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod certificate;
 mod coding;
 mod connect;
 mod courier;
@@ -24,6 +25,7 @@ mod guard;
 mod heard;
 mod inbox;
 mod message;
+mod pin;
 mod pool;
 mod resolve;
 mod settings;
@@ -31,10 +33,13 @@ mod slot;
 mod stream;
 mod target;
 mod tls;
+mod trust;
+mod trust_error;
 mod wide;
 mod worker;
 
 pub use bytes::Bytes;
+pub use certificate::Moment;
 pub use courier::{Courier, Stats};
 pub use failure::{Failure, FailureKind};
 pub use fetch::Fetch;
@@ -44,4 +49,6 @@ pub use ipnet::IpNet;
 pub use message::{Receipt, Request, Response, is_reserved_header};
 pub use resolve::{Resolve, SystemResolver};
 pub use settings::Config;
-pub use target::{Target, UrlError};
+pub use target::{Http, Target, UrlError};
+pub use trust::{TlsOptions, Trust};
+pub use trust_error::TrustError;

@@ -125,7 +125,7 @@ impl Pool {
     /// A connection speaks HTTP/1.1, or could not be opened. `counted`: others waited for it. Returns the jobs that are to
     /// be given a worker each.
     pub(crate) fn narrow(&self, origin: &Arc<Origin>, counted: bool) -> Vec<Job> {
-        match origin.tls {
+        match origin.may_widen() {
             true => self.lock().narrow(origin, counted),
             false => Vec::new(),
         }

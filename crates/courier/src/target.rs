@@ -1,6 +1,7 @@
 //! A parsed and checked URL.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use rustls::pki_types::ServerName;
 use url::{Host, ParseError, Url};
 
 use crate::guard::{Guard, Refused};
+use crate::trust::Trust;
 
 /// Longest URL taken, in bytes. Common servers take 8 KiB for the whole request line.
 const MAX_LENGTH: usize = 8000;
@@ -25,12 +27,55 @@ pub struct Target {
     pub(crate) absolute: Uri,
 }
 
-/// Scheme, host and port: connections are shared within one origin.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Scheme, host and port, and how it is spoken to: connections are shared within one origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) host: Host<String>,
     pub(crate) port: u16,
     pub(crate) tls: bool,
+    pub(crate) http: Http,
+    pub(crate) trust: Option<Arc<Trust>>,
+}
+
+/// The version of HTTP that is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Http {
+    /// HTTP/2 where the receiver offers it in the TLS handshake, else HTTP/1.1
+    #[default]
+    Auto,
+    /// HTTP/1.1
+    One,
+    /// HTTP/2; without TLS it is known beforehand that the receiver speaks it (RFC 9113, section 3.3)
+    Two,
+}
+
+impl Http {
+    pub fn parse(text: &str) -> Option<Http> {
+        match text {
+            "auto" => Some(Http::Auto),
+            "1.1" => Some(Http::One),
+            "2" => Some(Http::Two),
+            _ => None,
+        }
+    }
+}
+
+impl Origin {
+    /// Whether a connection to it may turn out to be one of HTTP/2.
+    pub(crate) fn may_widen(&self) -> bool {
+        match self.http {
+            Http::Auto => self.tls,
+            Http::One => false,
+            Http::Two => true,
+        }
+    }
+}
+
+/// Looked up for every request, so that the certificates, which hardly ever tell two apart, are left out.
+impl Hash for Origin {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.host, self.port, self.tls, self.http).hash(state);
+    }
 }
 
 /// Why a URL is not taken.
@@ -93,8 +138,14 @@ impl Target {
             host_header: HeaderValue::from_str(&authority).map_err(malformed)?,
             absolute: format!("{scheme}://{authority}{path}").parse().map_err(malformed)?,
             path: path.parse().map_err(malformed)?,
-            origin: Arc::new(Origin { host, port, tls }),
+            origin: Arc::new(Origin { host, port, tls, http: Http::Auto, trust: None }),
         })
+    }
+
+    /// The same, spoken to in this version of HTTP and, over TLS, with what is asked of that.
+    pub fn with(mut self, http: Http, trust: Option<Arc<Trust>>) -> Target {
+        self.origin = Arc::new(Origin { http, trust, ..(*self.origin).clone() });
+        self
     }
 
     /// The URL as it was given.

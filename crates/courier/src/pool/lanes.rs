@@ -69,7 +69,7 @@ impl State {
 
     /// Whether one more connection to this origin makes sense now.
     pub(super) fn may_open(&self, origin: &Origin) -> bool {
-        if !origin.tls || self.protocols.0.get(origin) == Some(&false) {
+        if !origin.may_widen() || self.protocols.0.get(origin) == Some(&false) {
             return true;
         }
         let Some(queue) = self.origins.get(origin) else { return true };
@@ -79,7 +79,7 @@ impl State {
 
     /// A connection will be opened for this job.
     pub(super) fn opens(&mut self, job: &mut Job) {
-        if job.request.target.origin.tls {
+        if job.request.target.origin.may_widen() {
             job.opens = true;
             self.queue(&job.request.target.origin).opening += 1;
         }
@@ -94,7 +94,7 @@ impl State {
     /// The connection speaks HTTP/1.1, or was not to be had: whoever waited for it opens their own.
     pub(super) fn narrow(&mut self, origin: &Arc<Origin>, counted: bool) -> Vec<Job> {
         self.opened(origin, counted);
-        if origin.tls {
+        if origin.may_widen() {
             self.protocols.set(origin, false);
         }
         if counted { self.start_waiting() } else { Vec::new() }

@@ -13,4 +13,5 @@ mod oddities;
 mod requests;
 mod storm;
 mod tls;
+mod trust;
 mod urls;
