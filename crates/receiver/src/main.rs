@@ -14,11 +14,14 @@ usage: receiver [options]
   --tolerance SECONDS     that a timestamp may be off, default 300
   --control               answer under /_control/: GET stats, GET ids?path=/x, GET last?n=10, POST reset,
                           PUT toggle/NAME/STATUS (0: no answer)
+  --plain-door            listen without TLS too, on a port of its own; the next line is \"plain on ADDRESS:PORT\"
+  --more-ports N          listen on N more ports; the next lines are \"also on ADDRESS:PORT\"
   --record FILE           append one JSON line per request; - is stdout
   --keep-ids              keep the ids of each path in order
   --threads N             default 1
   --tls-cert FILE --tls-key FILE   serve HTTPS (PEM)
-  --http2                 offer HTTP/2 there
+  --tls-client-ca FILE    serve only who has a certificate of this authority (PEM)
+  --http2                 offer HTTP/2 there, and take it without TLS from who knows beforehand
 paths: /ok /status/N /gone /delay/MS /fail-first/N/TAG /fail-first-each/N /retry-after/S /toggle/NAME
        /redirect?to=URL /echo /big/BYTES /binary /hang /drip/MS /reset /reset/headers /reset/body /close
        /garbage /headers-endless; any other answers 200
@@ -42,6 +45,8 @@ fn run() -> Result<(), String> {
     let listen = options.listen;
     let receiver = Receiver::spawn(options).map_err(|e| format!("cannot listen on {listen}: {e}"))?;
     println!("listening on {}", receiver.address());
+    receiver.plain_door().iter().for_each(|address| println!("plain on {address}"));
+    receiver.more().iter().for_each(|address| println!("also on {address}"));
     std::io::stdout().flush().map_err(|e| e.to_string())?;
     receiver.join();
     Ok(())
@@ -59,11 +64,14 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
             "--verify" => options.verify = true,
             "--tolerance" => options.tolerance = number(&arg, value()?)?,
             "--control" => options.control = true,
+            "--plain-door" => options.plain_door = true,
+            "--more-ports" => options.more_ports = number(&arg, value()?)?,
             "--record" => options.record = Some(value()?.into()),
             "--keep-ids" => options.keep_ids = true,
             "--threads" => options.threads = number(&arg, value()?)?,
             "--tls-cert" => certificates = Some(read(value()?)?),
             "--tls-key" => key = Some(read(value()?)?),
+            "--tls-client-ca" => options.client_ca = Some(read(value()?)?),
             "--http2" => options.http2 = true,
             "--help" | "-h" => return Ok(None),
             other => return Err(format!("unknown option {other}\n{USAGE}")),

@@ -16,6 +16,10 @@ pub struct Options {
     pub tolerance: i64,
     /// answer under `/_control/`
     pub control: bool,
+    /// listen without TLS too, on a free loopback port, for who asks under `/_control/`
+    pub plain_door: bool,
+    /// ports to listen on besides, free ones of the same address: as many hosts, to who sends
+    pub more_ports: usize,
     /// append one JSON line per request to this file; `-` is stdout
     pub record: Option<PathBuf>,
     /// keep the ids (and small `data`) of each path in order, the last million
@@ -24,7 +28,10 @@ pub struct Options {
     pub threads: usize,
     /// serve HTTPS
     pub tls: Option<Tls>,
-    /// offer HTTP/2 in the TLS handshake; misbehaviour below HTTP then resets the stream
+    /// serve only who has a certificate of this authority (PEM)
+    pub client_ca: Option<String>,
+    /// offer HTTP/2 in the TLS handshake, and without TLS take it from who knows beforehand; misbehaviour below HTTP
+    /// then resets the stream
     pub http2: bool,
 }
 
@@ -43,10 +50,13 @@ impl Default for Options {
             verify: false,
             tolerance: 300,
             control: false,
+            plain_door: false,
+            more_ports: 0,
             record: None,
             keep_ids: false,
             threads: 1,
             tls: None,
+            client_ca: None,
             http2: false,
         }
     }

@@ -16,6 +16,11 @@ use crate::{checkout, step};
 pub struct Receiver {
     child: Child,
     pub address: SocketAddr,
+    /// Those of `--more-ports`.
+    pub more: Vec<SocketAddr>,
+    /// Where questions are asked: without TLS.
+    door: SocketAddr,
+    tls: bool,
 }
 
 impl Receiver {
@@ -24,10 +29,13 @@ impl Receiver {
     pub fn start(options: &[&str]) -> Result<Receiver> {
         let program = built()?;
         let mut command = batch(&program);
-        command.arg("--control").args(options).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(["--control", "--plain-door"]).args(options).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
-        match listening_on(&mut child) {
-            Ok(address) => Ok(Receiver { child, address }),
+        let more = options.iter().skip_while(|option| **option != "--more-ports").nth(1);
+        let more = more.and_then(|count| count.parse().ok()).unwrap_or(0);
+        let tls = options.contains(&"--tls-cert");
+        match listening_on(&mut child, more) {
+            Ok(Listening { address, door, more }) => Ok(Receiver { child, address, more, door, tls }),
             Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -36,9 +44,15 @@ impl Receiver {
         }
     }
 
-    /// `http://127.0.0.1:<port><path>`.
+    /// `http://127.0.0.1:<port><path>`, or `https`.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        self.url_at(self.address, path)
+    }
+
+    /// The same at another of its addresses.
+    pub fn url_at(&self, address: SocketAddr, path: &str) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{address}{path}")
     }
 
     /// What it has counted since the start or the last reset.
@@ -87,11 +101,11 @@ impl Receiver {
     }
 
     fn control(&self, method: &str, what: &str) -> Result<String> {
-        let mut stream = TcpStream::connect(self.address).context("the receiver is gone")?;
+        let mut stream = TcpStream::connect(self.door).context("the receiver is gone")?;
         write!(
             stream,
             "{method} /_control/{what} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-            self.address
+            self.door
         )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
@@ -133,12 +147,23 @@ fn batch(program: &Path) -> Command {
     command
 }
 
-/// Its first line says where; the rest is read away so that it never waits for us.
-fn listening_on(child: &mut Child) -> Result<SocketAddr> {
+struct Listening {
+    address: SocketAddr,
+    door: SocketAddr,
+    more: Vec<SocketAddr>,
+}
+
+/// Its first lines say where; the rest is read away so that it never waits for us.
+fn listening_on(child: &mut Child, more: usize) -> Result<Listening> {
     let mut lines = BufReader::new(child.stdout.take().context("the receiver has no stdout")?);
-    let mut first = String::new();
-    lines.read_line(&mut first)?;
-    let address = first.trim().strip_prefix("listening on ").context("the receiver did not start")?.parse()?;
+    let mut next = |prefix: &str| -> Result<SocketAddr> {
+        let mut line = String::new();
+        lines.read_line(&mut line)?;
+        let address = line.trim().strip_prefix(prefix).context("the receiver did not start")?;
+        Ok(address.parse()?)
+    };
+    let (address, door) = (next("listening on ")?, next("plain on ")?);
+    let more = (0..more).map(|_| next("also on ")).collect::<Result<_>>()?;
     std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-    Ok(address)
+    Ok(Listening { address, door, more })
 }

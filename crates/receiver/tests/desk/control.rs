@@ -46,3 +46,16 @@ fn without_control_the_paths_are_ordinary() {
     assert_eq!(post(&receiver, "/_control/reset", "a"), 200);
     assert_eq!(receiver.stats().total.requests, 1);
 }
+
+#[test]
+fn every_port_counts_together_and_the_plain_one_is_asked_without_tls() {
+    let options = Options { control: true, plain_door: true, more_ports: 3, ..Options::default() };
+    let receiver = Receiver::spawn(options).unwrap();
+    assert_eq!(receiver.more().len(), 3);
+    for address in receiver.more() {
+        assert_eq!(ask(*address, "POST", "/ok", &[("webhook-id", &address.to_string())], "{}").0, 200);
+    }
+    let door = receiver.plain_door().unwrap();
+    let stats: Stats = serde_json::from_str(body(&ask(door, "GET", "/_control/stats", &[], "").1)).unwrap();
+    assert_eq!(stats.total.ids, 3);
+}
