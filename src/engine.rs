@@ -17,6 +17,7 @@ mod shape;
 mod shell;
 mod timers;
 mod timetable;
+pub mod tls;
 mod transaction;
 mod verbs;
 mod wait;

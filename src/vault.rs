@@ -71,6 +71,13 @@ pub fn open(sealed: &[u8]) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "the secret is not text".into())
 }
 
+/// The same of what is written in hexadecimal digits, as the engine reads it.
+pub fn open_hex(sealed: &str) -> Result<String, String> {
+    let digit = |byte: u8| (byte as char).to_digit(16).unwrap_or(0) as u8;
+    let bytes: Vec<u8> = sealed.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect();
+    open(&bytes)
+}
+
 fn warn_once() {
     thread_local!(static WARNED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
     if !WARNED.replace(true) {

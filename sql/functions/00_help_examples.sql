@@ -56,6 +56,7 @@ values
 ('check_headers()', $$select frontdesk.check_headers('{"X-Source": "shop"}')$$),
 ('check_payload()', $$select frontdesk.check_payload('{"text": "{{ type }}"}')$$),
 ('check_signature()', $$select frontdesk.check_signature('sha256:X-Hub-Signature-256')$$),
+('check_tls()', $$select frontdesk.check_tls('{"pin": "sha256/MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="}')$$),
 ('check_retry()', $$select frontdesk.check_retry('{"delays": ["5s", "5m", "1h"], "expires": "7d"}')$$),
 ('check_secret()', $$select frontdesk.check_secret(frontdesk.new_secret())$$),
 ('endpoints', $$select name, state, problem, retrying, dead from frontdesk.endpoints$$),

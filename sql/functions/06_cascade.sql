@@ -7,6 +7,7 @@ begin
   case tg_relid
     when 'frontdesk_internal.endpoint'::regclass then
       delete from frontdesk_internal.endpoint_secret s where s.endpoint_id = old.id;
+      delete from frontdesk_internal.endpoint_client_key k where k.endpoint_id = old.id;
     when 'frontdesk_internal.job'::regclass then
       delete from frontdesk_internal.score_follower f where f.job_id = old.id;
     when 'frontdesk_internal.embedder'::regclass then

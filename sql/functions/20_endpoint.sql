@@ -64,6 +64,7 @@ begin
     raise exception using errcode = 'null_value_not_allowed', message = 'url and events must not be null';
   end if;
   perform frontdesk.check_url(new.url);
+  perform frontdesk_internal.check_connection(new);
   if cardinality(new.events) = 0 then
     raise exception using errcode = 'invalid_parameter_value', message = 'events must name at least one pattern',
       hint = 'For all events: ''{*}''.';
@@ -103,10 +104,10 @@ comment on function frontdesk_internal.endpoint_check() is 'trigger: an endpoint
 -- Not before insert: the rows of a dump come in whatever this server allows, as networks that are not set here yet; the engine
 -- says what is wrong with them.
 create or replace trigger endpoint_check before update of name, url, events, headers, filter, payload, signature, retry,
-    timeout_ms, max_in_flight, rate_per_second on frontdesk_internal.endpoint
+    timeout_ms, max_in_flight, rate_per_second, tls, http on frontdesk_internal.endpoint
   for each row execute function frontdesk_internal.endpoint_check();
 create or replace trigger config_changed after insert or delete or update of name, url, events, headers, filter, payload, signature,
-    retry, timeout_ms, max_in_flight, rate_per_second, ordered, tenant, state on frontdesk_internal.endpoint
+    retry, timeout_ms, max_in_flight, rate_per_second, ordered, tenant, state, tls, http on frontdesk_internal.endpoint
   for each statement execute function frontdesk_internal.config_changed();
 create or replace trigger config_changed after insert or update or delete on frontdesk_internal.endpoint_secret
   for each statement execute function frontdesk_internal.config_changed();
@@ -177,7 +178,7 @@ create or replace function frontdesk.add_endpoint(
   name text, url text, events text[] = '{*}', secret text = null, headers jsonb = '{}', filter jsonb = null,
   payload text = 'standard', signature text = 'standard', retry jsonb = null, timeout_ms int = 15000,
   max_in_flight int = 64, rate_per_second numeric = null, ordered boolean = false, tenant uuid = null,
-  active boolean = true) returns text
+  active boolean = true, tls jsonb = null, http text = 'auto') returns text
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 declare
@@ -193,35 +194,39 @@ begin
   elsif signature <> 'none' then
     secret := frontdesk.new_secret();
   end if;
+  tls := nullif(tls, 'null');
+  perform frontdesk.check_tls(tls);
   this.name := name; this.url := url; this.events := events; this.headers := frontdesk_internal.plain_headers(coalesce(headers, '{}'));
   this.filter := filter; this.payload := payload; this.signature := signature; this.retry := retry;
   this.timeout_ms := timeout_ms; this.max_in_flight := max_in_flight; this.rate_per_second := rate_per_second;
+  this.tls := tls - 'client_key'; this.http := http;
   perform frontdesk_internal.check_endpoint(this);
   insert into frontdesk_internal.endpoint as e (name, url, events, headers, filter, payload, signature, retry, timeout_ms,
-    max_in_flight, rate_per_second, ordered, tenant, state, state_reason)
+    max_in_flight, rate_per_second, ordered, tenant, tls, http, state, state_reason)
   values (name, url, events, this.headers, filter, payload, signature, retry, timeout_ms,
-    max_in_flight, rate_per_second, coalesce(ordered, false), tenant,
+    max_in_flight, rate_per_second, coalesce(ordered, false), tenant, this.tls, http,
     case when coalesce(active, true) then 'active' else 'paused' end,
     case when not active then 'added with active => false' end)
   returning e.id into new_id;
   if secret is not null then
     insert into frontdesk_internal.endpoint_secret (endpoint_id, secret) values (new_id, frontdesk_internal.seal(secret));
   end if;
-  perform frontdesk_internal.set_headers(new_id, coalesce(headers, '{}'));
+  perform frontdesk_internal.set_headers(new_id, coalesce(headers, '{}')), frontdesk_internal.set_client_key(new_id, tls);
   return secret;
 end
 $$;
-comment on function frontdesk.add_endpoint(text, text, text[], text, jsonb, jsonb, text, text, jsonb, int, int, numeric, boolean, uuid, boolean) is
+comment on function frontdesk.add_endpoint(text, text, text[], text, jsonb, jsonb, text, text, jsonb, int, int, numeric, boolean, uuid, boolean, jsonb, text) is
   'deliver matching events, committed from now on, to this URL; returns the signing secret, which is shown only now. '
   'events: patterns (lead.*, booking.*.cancelled, *). filter: over {"type", "op", "source", "key", "tenant", "new", "old"}. '
   'payload: standard {"type", "timestamp", "data"}, supabase, record, or a template. signature: standard (webhook-signature), sha256 or sha256:<Header-Name>, none. '
-  'retry: {"delays": ["5s", "5m", ...]}, beside them "final": a filter over the answer {"status", "body"} whose match is not tried again, and "expires": "7d". timeout_ms: whole request. ordered: one at a time per key, in the order of the row''s changes. tenant: only its events. active: false keeps events until resume_endpoint()';
+  'retry: {"delays": ["5s", "5m", ...]}, beside them "final": a filter over the answer {"status", "body"} whose match is not tried again, and "expires": "7d". timeout_ms: whole request. ordered: one at a time per key, in the order of the row''s changes. tenant: only its events. active: false keeps events until resume_endpoint(). '
+  'tls: {"ca": PEM, "pin": ["sha256/BASE64", ...], "client_certificate": PEM, "client_key": PEM}: authorities instead of the system''s, keys of which the receiver must have one, and who we are to it. http: auto, 1.1 or 2';
 
 create or replace function frontdesk.alter_endpoint(
   name text, url text = null, events text[] = null, secret text = null, headers jsonb = null, filter jsonb = null,
   payload text = null, signature text = null, retry jsonb = null, timeout_ms int = null,
   max_in_flight int = null, rate_per_second numeric = null, ordered boolean = null, tenant uuid = null,
-  active boolean = null, keep_credentials boolean = false) returns void
+  active boolean = null, keep_credentials boolean = false, tls jsonb = null, http text = null) returns void
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 #variable_conflict use_variable
 declare
@@ -237,6 +242,7 @@ begin
       detail = format('%s would be sent to %s.', array_to_string(before.credentials, ', '), frontdesk_internal.url_origin(url)),
       hint = 'Pass the credentials again in headers, or say keep_credentials => true.';
   end if;
+  perform frontdesk.check_tls(nullif(tls, 'null'));
   update frontdesk_internal.endpoint e set
     url = coalesce(url, e.url), events = coalesce(events, e.events),
     headers = case when headers is null then e.headers else frontdesk_internal.plain_headers(headers) end,
@@ -245,7 +251,8 @@ begin
     retry = case when jsonb_typeof(retry) = 'null' then null else coalesce(retry, e.retry) end,
     timeout_ms = coalesce(timeout_ms, e.timeout_ms), max_in_flight = coalesce(max_in_flight, e.max_in_flight),
     rate_per_second = nullif(coalesce(rate_per_second, e.rate_per_second), 'infinity'), ordered = coalesce(ordered, e.ordered),
-    tenant = nullif(coalesce(tenant, e.tenant), '00000000-0000-0000-0000-000000000000')
+    tenant = nullif(coalesce(tenant, e.tenant), '00000000-0000-0000-0000-000000000000'),
+    tls = case when tls = 'null' then null else coalesce(tls - 'client_key', e.tls) end, http = coalesce(http, e.http)
   where e.id = this;
   if secret is not null then
     perform frontdesk.check_secret(secret);
@@ -255,6 +262,9 @@ begin
   if headers is not null then
     perform frontdesk_internal.set_headers(this, headers);
   end if;
+  if tls is not null then
+    perform frontdesk_internal.set_client_key(this, tls);
+  end if;
   if active then
     perform frontdesk.resume_endpoint(name);
   elsif not active then
@@ -262,9 +272,9 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk.alter_endpoint(text, text, text[], text, jsonb, jsonb, text, text, jsonb, int, int, numeric, boolean, uuid, boolean, boolean) is
-  'change an endpoint; null keeps the present value (to remove: JSON null for filter and retry, infinity for rate_per_second, the nil uuid for tenant). What waits is sent to the new URL, under the new settings. '
-  'headers replaces all headers; the value ******** keeps the stored credential. A URL of another host needs the credentials again, or keep_credentials => true. '
+comment on function frontdesk.alter_endpoint(text, text, text[], text, jsonb, jsonb, text, text, jsonb, int, int, numeric, boolean, uuid, boolean, boolean, jsonb, text) is
+  'change an endpoint; null keeps the present value (to remove: JSON null for filter, retry and tls, infinity for rate_per_second, the nil uuid for tenant). What waits is sent to the new URL, under the new settings. '
+  'headers replaces all headers; the value ******** keeps the stored credential. A URL of another host needs the credentials again, or keep_credentials => true. tls replaces all TLS options, the key too. '
   'secret replaces all signing secrets at once; rotate_secret() keeps the old one beside it for a while';
 
 create or replace function frontdesk.remove_endpoint(name text) returns void
@@ -314,15 +324,19 @@ create or replace function frontdesk.reencrypt_secrets(old_key_file text = null)
 language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_temp as $$
 declare
   of_endpoints bigint;
+  of_clients bigint;
   of_embedders bigint;
 begin
   update frontdesk_internal.endpoint_secret s set secret = frontdesk_internal.reseal(s.secret, old_key_file, format('endpoint "%s"', e.name))
   from frontdesk_internal.endpoint e where e.id = s.endpoint_id;
   get diagnostics of_endpoints = row_count;
+  update frontdesk_internal.endpoint_client_key k set secret = frontdesk_internal.reseal(k.secret, old_key_file, format('endpoint "%s"', e.name))
+  from frontdesk_internal.endpoint e where e.id = k.endpoint_id;
+  get diagnostics of_clients = row_count;
   update frontdesk_internal.embedder_secret s set secret = frontdesk_internal.reseal(s.secret, old_key_file, format('embedder "%s"', e.name))
   from frontdesk_internal.embedder e where e.id = s.embedder_id;
   get diagnostics of_embedders = row_count;
-  return of_endpoints + of_embedders;
+  return of_endpoints + of_clients + of_embedders;
 end
 $$;
 comment on function frontdesk.reencrypt_secrets(text) is
@@ -344,6 +358,7 @@ stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
     select jsonb_agg(jsonb_build_object('header', s.header, 'secret', encode(s.secret, 'hex'),
       'expires_at', extract(epoch from s.expires_at)) order by s.id desc)
     from frontdesk_internal.endpoint_secret s where s.endpoint_id = e.id), '[]'),
+    'client_key', (select encode(k.secret, 'hex') from frontdesk_internal.endpoint_client_key k where k.endpoint_id = e.id),
     'stranger', e.home is distinct from (select frontdesk_internal.installation_id()),
     'failing_since_s', extract(epoch from e.failing_since), 'open_until_s', extract(epoch from e.open_until)))::text
   from frontdesk_internal.endpoint e order by e.id
@@ -374,6 +389,7 @@ select e.name, e.url, e.state, e.state_reason, e.problem, e.events, e.failing_si
     and (s.expires_at is null or s.expires_at > clock_timestamp())) as secrets,
   e.headers, (select array_agg(s.header order by s.header) from frontdesk_internal.endpoint_secret s
     where s.endpoint_id = e.id and s.header is not null) as credential_headers,
-  e.filter, e.payload, e.signature, e.retry, e.timeout_ms, e.max_in_flight, e.rate_per_second, e.ordered, e.tenant, e.created_at
+  e.filter, e.payload, e.signature, e.retry, e.timeout_ms, e.max_in_flight, e.rate_per_second, e.ordered, e.tenant, e.created_at,
+  (select array_agg(o order by o) from jsonb_object_keys(e.tls) o) as tls, e.http
 from frontdesk_internal.endpoint e;
 comment on view frontdesk.endpoints is 'the endpoints, their state and health; no secret is in it';

@@ -26,7 +26,9 @@ create table frontdesk_internal.endpoint (
   home uuid default frontdesk_internal.installation_id(),
   created_at timestamptz not null default now(),
   created_snapshot pg_snapshot not null default pg_current_snapshot(),
-  updated_at timestamptz not null default now()
+  updated_at timestamptz not null default now(),
+  tls jsonb,
+  http text not null default 'auto' check (http in ('auto', '1.1', '2'))
 );
 comment on table frontdesk_internal.endpoint is 'where events are delivered; changed through add_endpoint(), alter_endpoint(), pause_endpoint() ...';
 comment on column frontdesk_internal.endpoint.headers is 'headers that are no secret; those that look like credentials are kept in endpoint_secret';
@@ -37,6 +39,8 @@ comment on column frontdesk_internal.endpoint.state is 'active; paused by someon
 comment on column frontdesk_internal.endpoint.failing_since is 'first failure of the present series; null while deliveries succeed';
 comment on column frontdesk_internal.endpoint.open_until is 'the circuit breaker is open until then: nothing is sent but a probe after it';
 comment on column frontdesk_internal.endpoint.created_snapshot is 'events committed before this are not for this endpoint';
+comment on column frontdesk_internal.endpoint.tls is 'its authorities, the pins of its key, and our certificate for it; the key of that is in endpoint_client_key';
+comment on column frontdesk_internal.endpoint.http is 'the version of HTTP: auto, 1.1 or 2';
 
 create table frontdesk_internal.endpoint_secret (
   id bigint generated always as identity primary key,
@@ -52,7 +56,14 @@ comment on column frontdesk_internal.endpoint_secret.expires_at is 'a rotated se
 -- No foreign key: a parallel restore of a dump brings these rows in any order.
 create index endpoint_secret_endpoint_id on frontdesk_internal.endpoint_secret (endpoint_id);
 
+create table frontdesk_internal.endpoint_client_key (
+  endpoint_id bigint primary key,
+  secret bytea not null
+);
+comment on table frontdesk_internal.endpoint_client_key is 'the keys of the client certificates, sealed as the secrets of endpoints are';
+
 select pg_catalog.pg_extension_config_dump('frontdesk_internal.endpoint', '');
+select pg_catalog.pg_extension_config_dump('frontdesk_internal.endpoint_client_key', '');
 select pg_catalog.pg_extension_config_dump('frontdesk_internal.endpoint_secret', '');
 select pg_catalog.pg_extension_config_dump('frontdesk_internal.endpoint_id_seq', '');
 select pg_catalog.pg_extension_config_dump('frontdesk_internal.endpoint_secret_id_seq', '');

@@ -2,14 +2,14 @@
 
 use std::str::FromStr;
 
-use courier::{Guard, HeaderName, HeaderValue, Target, UrlError};
+use courier::{Guard, HeaderName, HeaderValue, Moment, Target, Trust, UrlError};
 use filter::{Filter, Pattern};
 use pgrx::prelude::*;
 use retry::Policy;
 use signing::Secret;
 use template::Template;
 
-use crate::engine::{Payload, Signature};
+use crate::engine::{Payload, Signature, clock, tls};
 use crate::error::{invalid, raise};
 use crate::pg::jsonb::Jsonb;
 use crate::{ffi, guc, vault};
@@ -162,6 +162,20 @@ fn check_retry(policy: Option<Jsonb>) -> Option<Jsonb> {
         Policy::parse(value).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
     }
     policy
+}
+
+#[pg_extern(sql = false)]
+fn check_tls(tls: Option<Jsonb>) -> Option<Jsonb> {
+    if let Some(Jsonb(value)) = &tls {
+        let example = r#"As in {"ca": PEM, "pin": ["sha256/BASE64"], "client_certificate": PEM, "client_key": PEM}."#;
+        let options = tls::options(value).unwrap_or_else(|reason| invalid(reason, Some(example.into())));
+        let now = Moment::from_unix(u64::try_from(clock::unix_seconds(clock::now())).unwrap_or(0));
+        Trust::parse(&options).and_then(|trust| trust.check_validity(now)).unwrap_or_else(|error| {
+            let hint = Some(error.hint().to_string());
+            raise(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, error.to_string(), error.detail(), hint)
+        });
+    }
+    tls
 }
 
 #[pg_extern(sql = false)]

@@ -7,7 +7,7 @@ use courier::{Guard, HeaderName, HeaderValue, Method};
 use delivery::Event;
 use serde::Deserialize;
 
-use super::settings::{header, unhex};
+use super::settings::header;
 use crate::{guc, vault};
 
 /// The record of an event http.request, as frontdesk.http_request() writes it.
@@ -54,7 +54,7 @@ impl Direct {
 
     fn credentials(&self) -> Result<BTreeMap<String, String>, String> {
         let Some(sealed) = &self.sealed else { return Ok(BTreeMap::new()) };
-        serde_json::from_str(&vault::open(&unhex(sealed))?).map_err(|error| error.to_string())
+        serde_json::from_str(&vault::open_hex(sealed)?).map_err(|error| error.to_string())
     }
 }
 

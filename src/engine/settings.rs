@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use courier::{Guard, HeaderName, HeaderValue, Target};
+use courier::{Guard, HeaderName, HeaderValue, Http, Target};
 use delivery::{Plan, Snapshot};
 use filter::{Filter, Pattern};
 use retry::Policy;
@@ -16,6 +16,7 @@ use signing::Secret;
 
 use super::clock;
 use super::shape::{Payload, Signature};
+use super::tls;
 use crate::vault;
 
 pub struct Settings {
@@ -65,6 +66,10 @@ struct Row {
     failures: i32,
     failing_since_s: Option<f64>,
     secrets: Vec<StoredSecret>,
+    tls: Option<serde_json::Value>,
+    /// Sealed, in hexadecimal digits.
+    client_key: Option<String>,
+    http: String,
 }
 
 /// Whether an endpoint is sent to.
@@ -87,9 +92,14 @@ impl Settings {
     pub fn parse(json: &str, guard: &Guard) -> Result<(Plan, Settings), String> {
         let row: Row =
             serde_json::from_str(json).map_err(|error| format!("cannot read the settings of an endpoint: {error}"))?;
+        let trust = tls::trust(row.tls.as_ref(), row.client_key.as_deref());
+        let http = Http::parse(&row.http).unwrap_or_default();
         let micros = |seconds: Option<f64>| seconds.map(|seconds| clock::from_unix((seconds * 1e6) as i64));
         let mut settings = Settings {
-            target: target(&row.url, guard),
+            target: parse(&row.url, guard).map(|target| {
+                let trust = trust.as_ref().ok().cloned().flatten();
+                Arc::new(target.with(http, trust))
+            }),
             payload: Payload::parse(&row.payload),
             signature: Signature::parse(&row.signature),
             policy: row.retry.and_then(|policy| Policy::parse(&policy).ok()).unwrap_or_else(Policy::standard),
@@ -98,7 +108,7 @@ impl Settings {
             headers: row.headers.iter().filter_map(|(name, value)| header(name, value)).collect(),
             secrets: Vec::new(),
             expiries: Vec::new(),
-            problem: None,
+            problem: trust.err(),
             known_problem: row.problem,
             hidden: Vec::new(),
             name: row.name.clone(),
@@ -143,7 +153,7 @@ impl Settings {
     }
 
     fn unseal(&mut self, stored: &StoredSecret, expires_at: Option<i64>) -> Result<(), String> {
-        let plain = vault::open(&unhex(&stored.secret))?;
+        let plain = vault::open_hex(&stored.secret)?;
         match &stored.header {
             Some(name) => {
                 self.hidden.extend(sealing::forms(&plain));
@@ -173,14 +183,13 @@ fn patterns<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<Pattern> {
 }
 
 pub fn target(url: &str, guard: &Guard) -> Result<Arc<Target>, String> {
-    Target::parse(url, guard).map(Arc::new).map_err(|error| error.to_string())
+    parse(url, guard).map(Arc::new)
+}
+
+fn parse(url: &str, guard: &Guard) -> Result<Target, String> {
+    Target::parse(url, guard).map_err(|error| error.to_string())
 }
 
 pub fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     Some((HeaderName::from_str(name).ok()?, HeaderValue::from_str(value).ok()?))
-}
-
-pub fn unhex(text: &str) -> Vec<u8> {
-    let digit = |byte: u8| (byte as char).to_digit(16).unwrap_or(0) as u8;
-    text.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }
