@@ -132,8 +132,10 @@ comment on function crm.use_account(uuid) is
   'Otherwise an error. Without a user (see current_user_id) the rights of the database role decide';
 
 create or replace function crm.is_sample(account uuid) returns boolean
-stable language sql set search_path = pg_catalog, pg_temp as $$
-  select account = '5a4d91e0-0000-4000-8000-000000000001' and current_setting('crm.loading_sample', true) = 'on'
+stable language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  return account = '5a4d91e0-0000-4000-8000-000000000001' and current_setting('crm.loading_sample', true) = 'on';
+end
 $$;
 comment on function crm.is_sample(uuid) is
   'internal: whether sample data is being loaded into this account, the sample clinic: nobody is told of people who '

@@ -190,10 +190,14 @@ $$;
 comment on function crm.check_duration(interval) is 'internal: raises when an appointment is too short or too long';
 
 create or replace function crm.local_time(moment timestamptz, timezone text) returns text
-stable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
-  select to_char(moment at time zone timezone, 'YYYY-MM-DD"T"HH24:MI:SS') || case when o.shift < 0 then '-' else '+' end
-    || to_char(make_interval(secs => abs(o.shift)), 'HH24:MI')
-  from (select extract(epoch from (moment at time zone timezone) - (moment at time zone 'UTC'))::float8) o (shift)
+stable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  there timestamp := moment at time zone timezone;
+  shift float8 := extract(epoch from there - (moment at time zone 'UTC'));
+begin
+  return to_char(there, 'YYYY-MM-DD"T"HH24:MI:SS') || case when shift < 0 then '-' else '+' end
+    || to_char(make_interval(secs => abs(shift)), 'HH24:MI');
+end
 $$;
 comment on function crm.local_time(timestamptz, text) is
   'a moment on the clocks of a time zone as in ISO 8601, with its distance from UTC';

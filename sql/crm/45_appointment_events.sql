@@ -1,19 +1,23 @@
 -- Room 45, events of appointments: what the outside is told, once for each thing that happened.
 
 create or replace function crm.client_id(lead bigint, contact bigint) returns text
-stable language sql set search_path = pg_catalog, pg_temp as $$
-  select coalesce(
+stable language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  return coalesce(
     (select coalesce(l.client_reference, l.id::text) from crm.leads l where l.id = lead),
     (select coalesce(l.client_reference, l.id::text) from crm.leads l where l.contact_id = contact order by l.id limit 1),
-    'contact-' || contact)
+    'contact-' || contact);
+end
 $$;
 comment on function crm.client_id(bigint, bigint) is
   'what a client is called in webhooks, the same in events of leads and of appointments: your number of them '
   '(client_reference), else that of their lead; contact-17 for one who never was a lead';
 
 create or replace function crm.appointment_payload(a crm.appointments) returns jsonb
-stable language sql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
-  select jsonb_build_object(
+stable language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+begin
+  -- Here and below: in PL/pgSQL a plan is made once in a session.
+  return (select jsonb_build_object(
     'id', a.id, 'account_id', a.account_id, 'status', a.status, 'contact_id', a.contact_id, 'lead_id', a.lead_id,
     'client_id', crm.client_id(a.lead_id, a.contact_id),
     'name', c.name, 'email', c.email, 'phone', coalesce(c.phone, c.whatsapp), 'whatsapp', c.whatsapp, 'company', c.company, 'country', c.country,
@@ -33,16 +37,19 @@ stable language sql set search_path = pg_catalog, pg_temp set timezone = 'UTC' a
   join crm.services s on s.id = a.service_id
   join crm.resources r on r.id = a.resource_id
   cross join lateral (select coalesce(r.timezone, b.timezone)) z (zone)
-  where b.id = a.account_id
+  where b.id = a.account_id);
+end
 $$;
 comment on function crm.appointment_payload(crm.appointments) is
   'what a webhook says of an appointment: with its client, service and resource, its times in UTC, on the client''s '
   'clock, and in the client''s words. internal_notes are not in it';
 
 create or replace function crm.record_change(a crm.appointments, old_status text, old_starts_at timestamptz) returns void
-language sql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
   insert into crm.appointment_status_history (account_id, appointment_id, old_status, new_status, old_starts_at, new_starts_at, changed_by, reason)
-  values (a.account_id, a.id, old_status, a.status, old_starts_at, a.starts_at, coalesce(a.status_changed_by, crm.current_actor()), a.status_reason)
+  values (a.account_id, a.id, old_status, a.status, old_starts_at, a.starts_at, coalesce(a.status_changed_by, crm.current_actor()), a.status_reason);
+end
 $$;
 comment on function crm.record_change(crm.appointments, text, timestamptz) is 'internal: one row of history';
 
