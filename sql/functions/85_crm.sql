@@ -139,7 +139,7 @@ comment on function frontdesk_internal.crm_lock(regrole) is
 
 create or replace function frontdesk.install_crm(sample_data boolean = false) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set client_min_messages = warning
-set standard_conforming_strings = on set check_function_bodies = on set quote_all_identifiers = off
+set standard_conforming_strings = on set check_function_bodies = off set quote_all_identifiers = off
 set default_tablespace = '' set default_table_access_method = 'heap' set datestyle = 'ISO, YMD' set intervalstyle = 'postgres'
 set plpgsql.extra_errors = 'none' set plpgsql.extra_warnings = 'none' set row_security = on as $$
 declare
