@@ -3,6 +3,7 @@
 //! Every row that is a ratio measures both of its sides itself, in turns, so that a machine that is busy with other
 //! things slows both. A row in which an event was lost fails, however fast it was.
 
+mod alone;
 mod backlog;
 mod behind;
 mod bulk;
@@ -10,6 +11,7 @@ mod crash;
 mod deep;
 mod hanging;
 mod history;
+mod hosts;
 mod idle;
 mod in_flight;
 mod insert;
@@ -19,7 +21,10 @@ mod peers;
 mod proc;
 mod report;
 mod scene;
+mod secure;
 mod snapshot;
+mod trust;
+mod within;
 
 use std::time::Instant;
 
@@ -27,20 +32,27 @@ use anyhow::{Context, Result, bail};
 
 use crate::Options;
 use crate::table::Table;
+use alone::Alone;
 use report::Row;
 use testbed::postgres::Postgres;
+use trust::Trust;
 
 /// What a measurement is made with.
 struct Bench<'a> {
     postgres: &'a Postgres,
     quick: bool,
+    trust: Trust,
+    alone: Alone,
 }
 
 type Measure = fn(&Bench) -> Result<Vec<Row>>;
 
 /// Every measurement by name, in the order of the table.
-const MEASURES: [(&str, Measure); 13] = [
+const MEASURES: [(&str, Measure); 16] = [
     ("backlog", backlog::measure),
+    ("tls", secure::measure),
+    ("hosts", hosts::measure),
+    ("within", within::measure),
     ("insert", insert::measure),
     ("bulk", bulk::measure),
     ("latency", latency::measure),
@@ -65,10 +77,17 @@ impl Bench<'_> {
 pub fn run(postgres: &Postgres, options: &Options) -> Result<()> {
     options.check_rows(&MEASURES.map(|(name, _)| name))?;
     let quick = options.quick;
-    let bench = Bench { postgres, quick };
+    eprintln!("  the courier alone …");
+    let trust = Trust::make()?;
+    let alone = Alone::measure(quick, &trust)?;
+    let bench = Bench { postgres, quick, trust, alone };
     println!("`cargo xtask bench delivery{}`\n", options.words());
     println!("{}, PostgreSQL {}{}\n", report::machine(), postgres.version, if quick { ", quick run" } else { "" });
-    let mut table = Table::new(&["what", "figure", "ratio", "at least", ""]);
+    let mut table = Table::new(&["what", "figure", "of the courier alone", "ratio", "at least", ""]);
+    for row in bench.alone.rows() {
+        eprintln!("  {}", row.line());
+        table.row(&row.cells());
+    }
     let mut failed = Vec::new();
     for (name, measure) in MEASURES.iter().filter(|(name, _)| options.wants(name)) {
         let started = Instant::now();

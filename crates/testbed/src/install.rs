@@ -35,6 +35,15 @@ impl Profile {
         let dev = std::env::var_os("PG_FRONTDESK_DEV").is_some_and(|value| !value.is_empty());
         if dev { Profile::Dev } else { self }
     }
+
+    /// Where cargo puts what is built so, and its own name for it but for `debug`.
+    fn folder(self) -> &'static str {
+        match self {
+            Profile::Dev => "debug",
+            Profile::Release => "release",
+            Profile::Measured => "measured",
+        }
+    }
 }
 
 /// Builds the extension and puts it into `postgres`.
@@ -85,6 +94,18 @@ pub fn cargo(root: &Path, postgres: &Postgres) -> Command {
     command
 }
 
+/// An example of a crate, built as the extension is.
+pub fn example(profile: Profile, package: &str, name: &str) -> Result<PathBuf> {
+    let root = checkout::root()?;
+    let mut command = checkout::cargo(&root);
+    command.args(["build", "-p", package, "--example", name]);
+    if profile != Profile::Dev {
+        command.args(["--profile", profile.folder()]);
+    }
+    step::run(&format!("building the example {name}"), &mut command)?;
+    Ok(checkout::target_dir(&root)?.join(profile.folder()).join("examples").join(name))
+}
+
 struct Placed {
     content: Vec<u8>,
     destination: PathBuf,
@@ -94,11 +115,7 @@ struct Placed {
 fn build(profile: Profile, root: &Path, postgres: &Postgres) -> Result<PathBuf> {
     let mut command = cargo(root, postgres);
     command.args(["build", "--lib", "-p", EXTENSION]);
-    let folder = match profile {
-        Profile::Dev => "debug",
-        Profile::Release => "release",
-        Profile::Measured => "measured",
-    };
+    let folder = profile.folder();
     if profile != Profile::Dev {
         command.args(["--profile", folder]);
     }

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::Bench;
 use super::peers::{self, Peer};
+use super::proc;
 use super::report::{Row, median, per_second};
 use super::scene::{Drained, SECRET, Scene};
 
@@ -12,26 +13,50 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
     let shown = crate::table::thousands(count as f64);
     let plain = rounds(bench, count, &[])?;
     let verified = rounds(bench, count, &["--secret", SECRET, "--verify"])?;
-    let (rate, from_resume) = (of(&plain, |drained| drained.rate), of(&plain, |drained| drained.rate_from_resume));
-    let repeats: u64 = plain.iter().chain(&verified).map(|drained| drained.repeats).sum();
+    let (rate, from_resume) =
+        (of(&plain, |round| round.drained.rate), of(&plain, |round| round.drained.rate_from_resume));
+    let repeats: u64 = plain.iter().chain(&verified).map(|round| round.drained.repeats).sum();
+    let (share, of_verified) = (bench.alone.share(rate), of(&verified, |round| round.drained.rate));
+    let (network, main) = (of(&plain, |round| round.network_us), of(&plain, |round| round.main_us));
     let mut rows = vec![
         Row::new(
             format!("backlog of {shown} events to one endpoint, {repeats} repeats"),
             format!("{} ({} from resume on)", per_second(rate), per_second(from_resume)),
         )
-        .asked("50,000/s, nothing lost", rate >= 50_000.0),
-        Row::new("the same, the receiver verifying every signature", per_second(of(&verified, |drained| drained.rate))),
+        .share(share)
+        .asked("0.80 of the courier alone, nothing lost", share >= 0.8),
+        Row::new("processor time per delivery, network thread", format!("{network:.1} µs"))
+            .asked("at most 12 µs", network <= 12.0),
+        Row::new("processor time per delivery, main thread", format!("{main:.1} µs"))
+            .asked("at most 8 µs", main <= 8.0),
+        Row::new("the same, the receiver verifying every signature", per_second(of_verified))
+            .share(bench.alone.share(of_verified)),
     ];
     rows.extend(beside(bench, rate)?);
     Ok(rows)
 }
 
-fn rounds(bench: &Bench, count: u64, receiver: &[&str]) -> Result<Vec<Drained>> {
+/// A backlog, and the processor time of the engine's two threads, in microseconds per delivery.
+struct Round {
+    drained: Drained,
+    network_us: f64,
+    main_us: f64,
+}
+
+fn rounds(bench: &Bench, count: u64, receiver: &[&str]) -> Result<Vec<Round>> {
     let scene = Scene::start(bench, &[], receiver)?;
     scene.add_endpoint("one", "/ok/one", "")?;
     scene.insert(100)?;
     scene.await_accepted("/ok/one", 100)?;
-    (0..bench.count(3, 1)).map(|_| scene.drain(count, "/ok/one")).collect()
+    let (engine, _) = scene.processes()?;
+    let round = |_: u32| -> Result<Round> {
+        let before = proc::threads_ns(engine, "courier")?;
+        let drained = scene.drain(count, "/ok/one")?;
+        let after = proc::threads_ns(engine, "courier")?;
+        let each = |before: u64, after: u64| after.saturating_sub(before) as f64 / 1e3 / count as f64;
+        Ok(Round { drained, main_us: each(before.0, after.0), network_us: each(before.1, after.1) })
+    };
+    (0..bench.count(3, 1)).map(round).collect()
 }
 
 /// The same work done by the peers.
@@ -53,6 +78,6 @@ fn beside(bench: &Bench, ours: f64) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn of(runs: &[Drained], value: impl Fn(&Drained) -> f64) -> f64 {
+fn of(runs: &[Round], value: impl Fn(&Round) -> f64) -> f64 {
     median(&runs.iter().map(value).collect::<Vec<_>>())
 }

@@ -47,7 +47,12 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
     for (name, rate) in [("paused", paused), ("refusing", refusing)] {
         let what = format!("drain of the {name} endpoint once resumed, against a plain backlog");
         let figure = format!("{} against {}", per_second(rate), per_second(plain));
-        rows.push(Row::new(what, figure).ratio(rate / plain).asked("0.90", rate / plain >= 0.9));
+        rows.push(
+            Row::new(what, figure)
+                .share(bench.alone.share(rate))
+                .ratio(rate / plain)
+                .asked("0.90", rate / plain >= 0.9),
+        );
     }
     let figure = format!("{} against {}", per_second(passing), per_second(plain));
     rows.push(Row::new("the third endpoint meanwhile", figure).ratio(passing / plain));

@@ -28,7 +28,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
     let (plain, historic) = (median(&plain), median(&historic));
     let what = format!("backlog on {} events of history with their attempts", thousands(events as f64));
     let figure = format!("{} against {}", per_second(historic), per_second(plain));
-    let row = Row::new(what, figure).ratio(ratio);
+    let row = Row::new(what, figure).share(bench.alone.share(historic)).ratio(ratio);
     Ok(vec![row.asked("0.90", ratio >= 0.9)])
 }
 

@@ -56,7 +56,7 @@ fn sample(scene: &Scene, engine: u32, over: &AtomicBool) -> (f64, f64) {
 }
 
 /// The receiver needs as many descriptors as the engine.
-fn raise_descriptor_limit() -> Result<()> {
+pub fn raise_descriptor_limit() -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).context("raising the descriptor limit")
 }

@@ -20,6 +20,29 @@ pub fn cpu_ns(pid: u32) -> Result<u64> {
     Ok(sum)
 }
 
+/// Nanoseconds on a processor of its main thread, and of its threads of this name.
+pub fn threads_ns(pid: u32, name: &str) -> Result<(u64, u64)> {
+    let (mut main, mut named) = (0, 0);
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        let ns = text.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or_default();
+        let comm = std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+        if task.file_name().to_string_lossy() == pid.to_string() {
+            main += ns;
+        } else if comm.trim() == name {
+            named += ns;
+        }
+    }
+    Ok((main, named))
+}
+
+/// How many sockets it has open.
+pub fn sockets(pid: u32) -> Result<usize> {
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd"))?.flatten();
+    let targets = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+    Ok(targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count())
+}
+
 /// A line of `/proc/PID/status` in MB, such as `VmHWM` or `RssAnon`.
 pub fn megabytes(pid: u32, name: &str) -> Result<f64> {
     let status = read(pid, "status")?;

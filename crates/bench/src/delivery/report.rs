@@ -15,6 +15,7 @@ pub enum Verdict {
 pub struct Row {
     what: String,
     figure: String,
+    share: String,
     ratio: String,
     threshold: String,
     verdict: Verdict,
@@ -26,6 +27,7 @@ impl Row {
         Row {
             what: what.into(),
             figure: figure.into(),
+            share: empty.clone(),
             ratio: empty.clone(),
             threshold: empty,
             verdict: Verdict::Beside,
@@ -42,6 +44,11 @@ impl Row {
         Row { verdict: Verdict::Fail, ..Row::new(name, error) }
     }
 
+    /// Of what the courier does alone in this run.
+    pub fn share(self, share: f64) -> Row {
+        Row { share: format!("{share:.2}"), ..self }
+    }
+
     pub fn ratio(self, ratio: f64) -> Row {
         Row { ratio: format!("{ratio:.2}"), ..self }
     }
@@ -56,14 +63,14 @@ impl Row {
         self.verdict == Verdict::Fail
     }
 
-    pub fn cells(&self) -> [&str; 5] {
+    pub fn cells(&self) -> [&str; 6] {
         let verdict = match self.verdict {
             Verdict::Pass => "pass",
             Verdict::Fail => "FAIL",
             Verdict::Beside => "",
             Verdict::Quoted => "quoted",
         };
-        [&self.what, &self.figure, &self.ratio, &self.threshold, verdict]
+        [&self.what, &self.figure, &self.share, &self.ratio, &self.threshold, verdict]
     }
 
     pub fn line(&self) -> String {
@@ -112,8 +119,8 @@ mod tests {
 
     #[test]
     fn a_row_says_what_is_asked_and_whether_it_holds() {
-        let row = Row::new("backlog", per_second(60_123.4)).ratio(1.2).asked("≥ 50,000/s", true);
-        assert_eq!(row.cells(), ["backlog", "60,123/s", "1.20", "≥ 50,000/s", "pass"]);
+        let row = Row::new("backlog", per_second(60_123.4)).share(0.8).ratio(1.2).asked("≥ 50,000/s", true);
+        assert_eq!(row.cells(), ["backlog", "60,123/s", "0.80", "1.20", "≥ 50,000/s", "pass"]);
         assert!(Row::new("a", "b").asked("≥ 1", false).failed());
         assert!(!Row::quoted("a", "b").failed());
     }

@@ -72,8 +72,7 @@ impl Scene {
     }
 
     pub fn insert(&self, count: u64) -> Result<()> {
-        let insert = format!("insert into lead (name, email, note) select {VALUES} from generate_series(1, {count}) i");
-        self.sql(&insert).map(drop)
+        self.sql(&insertion(count)).map(drop)
     }
 
     pub fn pause(&self) -> Result<()> {
@@ -89,8 +88,13 @@ impl Scene {
 
     /// Makes a backlog of `count` events, lets it go, and waits until the receiver has accepted all of them on `path`.
     pub fn drain(&self, count: u64, path: &str) -> Result<Drained> {
+        self.drain_of(count, path, &insertion(count))
+    }
+
+    /// The same of events that `sql` makes.
+    pub fn drain_of(&self, count: u64, path: &str, sql: &str) -> Result<Drained> {
         self.pause()?;
-        self.insert(count)?;
+        self.sql(sql)?;
         self.receiver.reset()?;
         let resumed = self.resume()?;
         self.await_accepted(path, count)?;
@@ -160,6 +164,10 @@ impl Scene {
         let there = "select state = 'running' from frontdesk.status()";
         await_true(PATIENCE, "the engine to start", || Ok(self.sql(there)? == "t"))
     }
+}
+
+fn insertion(count: u64) -> String {
+    format!("insert into lead (name, email, note) select {VALUES} from generate_series(1, {count}) i")
 }
 
 pub fn await_true(patience: Duration, what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
