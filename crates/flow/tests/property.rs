@@ -287,6 +287,36 @@ fn decided_by_edges(json: &Value, records: &BTreeMap<(Vec<u32>, String), Record>
     }
 }
 
+/// The loop in whose body each node is: what leads to a node stands before it.
+fn regions(json: &Value) -> HashMap<String, Option<String>> {
+    let mut regions: HashMap<String, Option<String>> = HashMap::new();
+    for node in json["nodes"].as_array().unwrap() {
+        let id = node["id"].as_str().unwrap();
+        let edge = json["edges"].as_array().unwrap().iter().find(|edge| edge["target"] == id);
+        let region = edge.and_then(|edge| {
+            let source = edge["source"].as_str().unwrap();
+            if edge["sourceHandle"] == "body" { Some(source.to_owned()) } else { regions[source].clone() }
+        });
+        regions.insert(id.to_owned(), region);
+    }
+    regions
+}
+
+/// Every node of the run, and of each iteration of each loop that ran, was decided.
+fn all_are_decided(json: &Value, records: &BTreeMap<(Vec<u32>, String), Record>) {
+    let regions = regions(json);
+    let mut scopes: Vec<(Vec<u32>, Option<String>)> = vec![(Vec::new(), None)];
+    while let Some((path, region)) = scopes.pop() {
+        for id in regions.iter().filter(|(_, inside)| **inside == region).map(|(id, _)| id) {
+            let record = records.get(&(path.clone(), id.clone()));
+            let record = record.unwrap_or_else(|| panic!("{id} at {path:?} neither ran nor is dead"));
+            let count =
+                if record.kind == "logic-loop" { record.output["count"].as_u64().unwrap_or_default() } else { 0 };
+            scopes.extend((0..count as u32).map(|turn| ([path.as_slice(), &[turn]].concat(), Some(id.clone()))));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
@@ -313,6 +343,9 @@ proptest! {
             // as it was.
             let merges = top.iter().any(|node| matches!(node["data"]["config"]["mode"].as_str(), Some("any" | "count")));
             let failed = world.records.iter().any(|record| record.outcome == Outcome::Error && !record.path.is_empty());
+            if !failed {
+                all_are_decided(&json, &records);
+            }
             if !merges && !failed {
                 decided_by_edges(&json, &records);
             }
