@@ -173,13 +173,14 @@ pub fn shared() -> &'static Shared {
     static SHARED: AtomicPtr<Shared> = AtomicPtr::new(std::ptr::null_mut());
     let mut shared = SHARED.load(SeqCst);
     if shared.is_null() {
-        // The version is in the name: after an upgrade of the library the layout may differ.
-        let name = c"pg_frontdesk 0.1.0 b";
+        // Version and size are in the name: after an upgrade of the library the layout may differ.
+        let name = format!(concat!("pg_frontdesk ", env!("CARGO_PKG_VERSION"), " {}\0"), size_of::<Shared>());
         let mut found = false;
         // SAFETY: the segment is zeroed by the callback before anybody sees it, and all zeroes is a valid Shared;
         // it stays mapped for the life of the process.
         shared =
-            unsafe { pg_sys::GetNamedDSMSegment(name.as_ptr(), size_of::<Shared>(), Some(zero), &mut found) }.cast();
+            unsafe { pg_sys::GetNamedDSMSegment(name.as_ptr().cast(), size_of::<Shared>(), Some(zero), &mut found) }
+                .cast();
         SHARED.store(shared, SeqCst);
     }
     // SAFETY: not null (GetNamedDSMSegment raises instead), and valid as said above.

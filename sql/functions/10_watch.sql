@@ -141,7 +141,6 @@ end
 $$;
 
 -- What 0.1.0 made is called as it is now.
-drop function if exists frontdesk.watch_install(regclass, jsonb), frontdesk.watch_remove(regclass, name[]);
 do $$
 declare
   names name[] := frontdesk_internal.capture_triggers();

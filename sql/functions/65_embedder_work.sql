@@ -54,8 +54,6 @@ language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
 $$;
 comment on function frontdesk_internal.embed_settings(bigint) is 'job, as the owner of the extension: an embedder as JSON, with its sealed secrets';
 
-drop function if exists frontdesk.embed_lock(bigint);
-
 create or replace function frontdesk_internal.embed_awake(embedder bigint, job bigint) returns void
 language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
   delete from frontdesk_internal.job_run r where r.job_id = job and r.status = 'waiting' and r.message = 'there are rows to embed';

@@ -92,6 +92,17 @@ fn texts_as(
     SetOfIterator::new(owner::texts_as(role, query, keys, moments))
 }
 
+/// Of version 0.1.0 alone, which is installed where one of its dumps is restored, to be updated.
+#[pg_extern(sql = false)]
+fn query_as() -> SetOfIterator<'static, String> {
+    raise(
+        PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "this function is of version 0.1.0 of pg_frontdesk",
+        None,
+        Some("alter extension pg_frontdesk update;".into()),
+    )
+}
+
 #[pg_extern(sql = false)]
 fn timer_rows_as(role: pg_sys::Oid, query: &str, rule: i64) -> i64 {
     owner::each_as(role, query, |keys, moments| {

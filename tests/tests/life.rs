@@ -10,4 +10,5 @@ mod leaving;
 mod secrets;
 mod start;
 mod takeover;
+mod update;
 mod upgrade;

@@ -23,15 +23,15 @@ pub fn root() -> Result<PathBuf> {
     }
 }
 
-/// The extension's version: `default_version` of the control file.
+/// The extension's version: that of its package, as the library says it too.
 pub fn version(root: &Path) -> Result<String> {
-    let path = root.join(format!("{EXTENSION}.control"));
+    let path = root.join("Cargo.toml");
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     text.lines()
         .filter_map(|line| line.split_once('='))
-        .find(|(key, _)| key.trim() == "default_version")
-        .map(|(_, value)| value.trim().trim_matches('\'').to_string())
-        .with_context(|| format!("{} has no default_version", path.display()))
+        .find(|(key, _)| key.trim() == "version")
+        .map(|(_, value)| value.trim().trim_matches('"').to_string())
+        .with_context(|| format!("{} has no version", path.display()))
 }
 
 /// Eight hexadecimal digits that tell this checkout from another one of the same user.

@@ -106,6 +106,9 @@ pub fn example(profile: Profile, package: &str, name: &str) -> Result<PathBuf> {
     Ok(checkout::target_dir(&root)?.join(profile.folder()).join("examples").join(name))
 }
 
+/// Where the control file takes in the version.
+const VERSION_MARK: &str = "@CARGO_VERSION@";
+
 struct Placed {
     content: Vec<u8>,
     destination: PathBuf,
@@ -133,16 +136,19 @@ fn files(root: &Path, library: &Path, postgres: &Postgres) -> Result<Vec<Placed>
             destination: postgres.library_dir.join(format!("{EXTENSION}.so")),
             is_library: true,
         },
-        Placed { content: read(&root.join(&control))?, destination: into.join(&control), is_library: false },
+        Placed {
+            content: String::from_utf8(read(&root.join(&control))?)?.replace(VERSION_MARK, &version).into_bytes(),
+            destination: into.join(&control),
+            is_library: false,
+        },
         Placed {
             content: script::install_script(root)?.into_bytes(),
             destination: into.join(format!("{EXTENSION}--{version}.sql")),
             is_library: false,
         },
     ];
-    for upgrade in script::upgrades(root)? {
-        let name = upgrade.file_name().unwrap_or_default().to_owned();
-        files.push(Placed { content: read(&upgrade)?, destination: into.join(name), is_library: false });
+    for (name, text) in script::released(root)? {
+        files.push(Placed { content: text.into_bytes(), destination: into.join(name), is_library: false });
     }
     Ok(files)
 }

@@ -1,5 +1,6 @@
 //! The install script: `sql/tables` then `sql/functions`, each file by its number, and `sql/grants.sql`. The files of
-//! `sql/crm` are carried as text in a function, for install_crm() to run.
+//! `sql/crm` are carried as text in a function, for install_crm() to run. An upgrade to the present version is written by
+//! hand as far as its tables go; functions, views and grants are those of the install script.
 
 use std::path::{Path, PathBuf};
 
@@ -14,28 +15,47 @@ const CRM_MARK: &str = "@crm_scripts@";
 /// And where it takes in what lies in which room.
 const ROOMS_MARK: &str = "@rooms@";
 
+/// Where an upgrade takes in `sql/functions` and `sql/grants.sql`.
+const FUNCTIONS_MARK: &str = "@functions@";
+
 /// The text of `pg_frontdesk--<version>.sql`.
 pub fn install_script(root: &Path) -> Result<String> {
     let mut script = format!("\\echo Use \"CREATE EXTENSION {EXTENSION}\" to load this file. \\quit\n");
+    for path in sql_files(&root.join("sql/tables"))? {
+        script.push_str(&part(root, &path)?);
+    }
+    script.push_str(&functions(root)?);
+    Ok(script)
+}
+
+/// What is run again at every upgrade.
+fn functions(root: &Path) -> Result<String> {
     let crm = crm_values(root)?;
     let rooms = rooms::values(&rooms::read(root)?);
-    let mut paths = sql_files(&root.join("sql/tables"))?;
-    paths.extend(sql_files(&root.join("sql/functions"))?);
+    let mut script = String::new();
+    let mut paths = sql_files(&root.join("sql/functions"))?;
     paths.push(root.join("sql/grants.sql"));
     for path in paths {
-        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        let name = path.strip_prefix(root).unwrap_or(&path).display();
-        let text = text.replace(CRM_MARK, &crm).replace(ROOMS_MARK, &rooms);
-        script.push_str(&format!("\n-- {name}\n{}\n", text.trim_end()));
+        script.push_str(&part(root, &path)?.replace(CRM_MARK, &crm).replace(ROOMS_MARK, &rooms));
     }
     Ok(script)
+}
+
+/// A file under its name.
+fn part(root: &Path, path: &Path) -> Result<String> {
+    let name = path.strip_prefix(root).unwrap_or(path).display();
+    Ok(format!("\n-- {name}\n{}\n", read(path)?.trim_end()))
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
 }
 
 /// The rows ('name', $crm$text$crm$) of the files of `sql/crm`.
 fn crm_values(root: &Path) -> Result<String> {
     let mut rows = Vec::new();
     for path in sql_files(&root.join("sql/crm"))? {
-        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = read(&path)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         for word in ["$crm$", "$scripts$", "@extschema", "@extowner", "MODULE_PATHNAME"] {
             if text.contains(word) {
@@ -47,12 +67,20 @@ fn crm_values(root: &Path) -> Result<String> {
     Ok(rows.join(",\n"))
 }
 
-/// The upgrade scripts, which lie flat in `sql/`.
-pub fn upgrades(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = sql_files(&root.join("sql"))?;
+/// The names and texts of the scripts of earlier versions and of the upgrades from them, which lie flat in `sql/`.
+pub fn released(root: &Path) -> Result<Vec<(String, String)>> {
     let prefix = format!("{EXTENSION}--");
-    files.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)));
-    Ok(files)
+    let mut scripts = Vec::new();
+    for path in [sql_files(&root.join("sql/released"))?, sql_files(&root.join("sql"))?].concat() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with(&prefix) {
+            let text = read(&path)?;
+            let text =
+                if text.contains(FUNCTIONS_MARK) { text.replace(FUNCTIONS_MARK, &functions(root)?) } else { text };
+            scripts.push((name, text));
+        }
+    }
+    Ok(scripts)
 }
 
 /// The `.sql` files of a folder in the order of their names, which begin with the room's number.
