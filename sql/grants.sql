@@ -207,6 +207,7 @@ values
 ('frontdesk_internal.crm_owner()', 'public', 'part of install_crm(), with the rights of the caller'),
 ('frontdesk_internal.crm_lock(regrole)', 'public', 'part of install_crm(), for roles that have the rights of this one'),
 ('frontdesk_internal.crm_scripts()', 'public', 'part of install_crm(); a constant'),
+('frontdesk_internal.version_key(text)', 'public', 'part of install_crm(); a pure function'),
 ('frontdesk_internal.crm_text(text)', 'public', 'part of install_crm(), with the rights of the caller'),
 ('frontdesk.crm_version()', 'public', 'what the caller may read'),
 -- 90, upkeep

@@ -137,6 +137,15 @@ language c strict as 'MODULE_PATHNAME', 'crm_lock_wrapper';
 comment on function frontdesk_internal.crm_lock(regrole) is
   'internal: one installation of crm at a time, to the end of the transaction; for roles with the rights of its owner';
 
+create or replace function frontdesk_internal.version_key(version text) returns int[]
+immutable strict language sql set search_path = pg_catalog, pg_temp as $$
+  -- A version that was not released yet (0.3.0-beta.2, 0.3.0-rc.1) comes before the release.
+  select string_to_array(split_part(version, '-', 1), '.')::int[]
+    || case when version like '%-%' then ascii(lower(split_part(version, '-', 2))) else 1000 end
+    || array(select n[1]::int from regexp_matches(split_part(version, '-', 2), '[0-9]+', 'g') n)
+$$;
+comment on function frontdesk_internal.version_key is 'internal: what orders versions';
+
 create or replace function frontdesk.install_crm(sample_data boolean = false) returns text
 language plpgsql set search_path = pg_catalog, pg_temp set client_min_messages = warning
 set standard_conforming_strings = on set check_function_bodies = off set quote_all_identifiers = off
@@ -174,7 +183,7 @@ begin
     perform frontdesk_internal.crm_hand_over(owner);
   end if;
   there := frontdesk.crm_version();
-  if string_to_array(there, '.')::int[] > string_to_array(this_version, '.')::int[] then
+  if frontdesk_internal.version_key(there) > frontdesk_internal.version_key(this_version) then
     raise exception using errcode = 'object_not_in_prerequisite_state',
       message = format('schema crm has version %s, the extension %s', there, this_version),
       hint = 'alter extension pg_frontdesk update;';

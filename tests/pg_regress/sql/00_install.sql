@@ -88,6 +88,7 @@ where contype = 'f' and x.extname = 'pg_frontdesk' and conrelid = any (x.extconf
 select a.attrelid::regclass, a.attname from pg_attribute a join pg_extension x on a.attrelid = any (x.extconfig)
 where x.extname = 'pg_frontdesk' and a.attnum > 0 and not a.attisdropped
   and a.atttypid in ('regrole'::regtype, 'regproc'::regtype, 'regprocedure'::regtype, 'regoper'::regtype, 'regnamespace'::regtype, 'regtype'::regtype);
+select version from unnest('{0.2.0,0.10.0,0.2.0-rc.1,0.2.0-beta.2,0.2.1,0.2.0-rc.10}'::text[]) version order by frontdesk_internal.version_key(version);
 select 'nobody_of_this_name'::frontdesk.role, '16384'::frontdesk.role, '-'::frontdesk.role, 'REGRESS_INSTALL_EVE'::frontdesk.role,
   '"regress_install_eve"'::frontdesk.role, ('regress_install_eve'::frontdesk.role)::oid = 'regress_install_eve'::regrole as same;
 \c :database
