@@ -35,7 +35,7 @@ from pg_class c, aclexplode(c.relacl) a
 where c.relnamespace = 'frontdesk'::regnamespace and a.grantee not in (0, c.relowner);
 
 -- What there is no more, or has other arguments or another result. The views read columns whose type changes.
-drop view frontdesk.jobs, frontdesk.job_runs, frontdesk.timers, frontdesk.reminders, frontdesk.embed_tables, frontdesk.embedders,
+drop view frontdesk.jobs, frontdesk.timers, frontdesk.reminders, frontdesk.embed_tables, frontdesk.embedders,
   frontdesk.endpoints;
 drop function frontdesk.query_as(oid, text, text[], timestamptz[]), frontdesk.engine_fire_timers(int), frontdesk.timer_refill(),
   frontdesk.embedder_model(bigint), frontdesk.embed_lock(bigint), frontdesk.embed_rows(frontdesk.embed_source, boolean),
@@ -96,8 +96,8 @@ begin
     where c.relnamespace = 'frontdesk'::regnamespace and c.relkind in ('r', 'p', 'S')
       and c.relname <> all ('{event,score_model,score_rule}')
       -- The sequence of a column moves with its table.
-      and not exists (select from pg_depend i where i.classid = 'pg_class'::regclass and i.objid = c.oid and i.deptype in ('a', 'i')
-        and i.refclassid = 'pg_class'::regclass)
+      and not (c.relkind = 'S' and exists (select from pg_depend i where i.classid = 'pg_class'::regclass and i.objid = c.oid and i.deptype in ('a', 'i')
+        and i.refclassid = 'pg_class'::regclass))
   loop
     execute format('alter %s %s set schema frontdesk_internal', o.kind, o.name);
   end loop;
@@ -222,6 +222,11 @@ alter table frontdesk_internal.embed_failure drop constraint embed_failure_sourc
 alter table frontdesk_internal.embed_source drop constraint embed_source_embedder_id_fkey,
   alter source type frontdesk.relation using source::frontdesk.relation, alter owner type frontdesk.role using owner::frontdesk.role,
   add forget boolean not null default false, add pending bigint, add failed bigint, add counted_at timestamptz;
+-- A view has all columns, in their order.
+alter table frontdesk_internal.embed_source rename created_at to declared_at;
+alter table frontdesk_internal.embed_source add created_at timestamptz not null default now();
+update frontdesk_internal.embed_source set created_at = declared_at;
+alter table frontdesk_internal.embed_source drop declared_at;
 comment on column frontdesk_internal.embed_source.owner is 'as whom the rows are read and written, and the condition is evaluated: the owner of the table';
 comment on column frontdesk_internal.embed_source.forget is 'embed_again() asks the job to make all vectors anew';
 comment on column frontdesk_internal.embed_source.pending is 'rows that waited, as the job counted them last: nobody else evaluates the condition';

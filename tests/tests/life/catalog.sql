@@ -13,11 +13,11 @@ select line from (
   union all
   select concat_ws(' | ', 'function', p.oid::regprocedure, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
     p.prosecdef, p.provolatile, p.proisstrict, p.proparallel, p.procost, p.prorows, p.prolang, p.proconfig, p.probin,
-    coalesce(p.prosrc, ''), pg_get_function_sqlbody(p.oid), coalesce(p.proacl, acldefault('f', p.proowner))::text,
+    coalesce(p.prosrc, ''), pg_get_function_sqlbody(p.oid), (select array_agg(x::text order by x::text) from unnest(coalesce(p.proacl, acldefault('f', p.proowner))) x),
     obj_description(p.oid, 'pg_proc')) from function p
   union all
   select concat_ws(' | ', 'relation', c.oid::regclass, c.relkind, c.relpersistence, c.relreplident, c.relrowsecurity, c.relforcerowsecurity,
-    c.reloptions, coalesce(c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner))::text,
+    c.reloptions, (select array_agg(x::text order by x::text) from unnest(coalesce(c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner))) x),
     pg_get_expr(c.relpartbound, c.oid), obj_description(c.oid, 'pg_class'),
     case when c.relkind = 'v' then pg_get_viewdef(c.oid) end) from relation c
   union all
@@ -47,7 +47,7 @@ select line from (
   select concat_ws(' | ', 'dumped', config::regclass, condition) from pg_extension x, unnest(x.extconfig, x.extcondition) u (config, condition)
   where x.extname = 'pg_frontdesk'
   union all
-  select concat_ws(' | ', 'schema', n.nspname, n.nspacl, obj_description(n.oid, 'pg_namespace')) from pg_namespace n where n.nspname ~ '^frontdesk'
+  select concat_ws(' | ', 'schema', n.nspname, (select array_agg(x::text order by x::text) from unnest(n.nspacl) x), obj_description(n.oid, 'pg_namespace')) from pg_namespace n where n.nspname ~ '^frontdesk'
   union all
   select concat_ws(' | ', 'shipped model', m.name, m.shipped, m.tiers, m.groups,
     (select jsonb_agg(to_jsonb(r) order by r.position, r.name) from frontdesk.score_rule r where r.model = m.name)) from frontdesk.score_model m
