@@ -102,7 +102,8 @@ fn rows_secrets_jobs_timers_and_what_waits_go_on() {
            s text;
          begin
            for s in select frontdesk_internal.crm_text(script) from old_crm order by ordinality loop
-             execute s;
+             -- Triggers name the function as it is called now.
+             execute replace(s, 'frontdesk.normalize_row', 'frontdesk_internal.normalize_row');
            end loop;
          end
          $$;
