@@ -40,6 +40,7 @@ drop view frontdesk.jobs, frontdesk.timers, frontdesk.reminders, frontdesk.embed
 drop function frontdesk.query_as(oid, text, text[], timestamptz[]), frontdesk.engine_fire_timers(int), frontdesk.timer_refill(),
   frontdesk.embedder_model(bigint), frontdesk.embed_lock(bigint), frontdesk.embed_rows(frontdesk.embed_source, boolean),
   frontdesk.alter_embedder(text, text, text, int, text, int, numeric, int, jsonb, int, int, boolean, text, boolean),
+  frontdesk.add_endpoint(text, text, text[], text, jsonb, jsonb, text, text, jsonb, int, int, numeric, boolean, uuid, boolean),
   frontdesk.alter_endpoint(text, text, text[], text, jsonb, jsonb, text, text, jsonb, int, int, numeric, boolean, uuid, boolean),
   frontdesk.engine_due(bigint[], timestamptz, int), frontdesk.engine_events(bigint[], xid8[], timestamptz[]),
   frontdesk.engine_read(text, text, xid8, bigint, timestamptz, timestamptz, int), frontdesk.engine_slot(),
@@ -176,13 +177,22 @@ create cast (oid as frontdesk.relation) without function as assignment;
 create cast (regclass as frontdesk.relation) without function as assignment;
 
 alter table frontdesk_internal.endpoint add credentials text[] not null default '{}', add problem text,
-  add home uuid default frontdesk_internal.installation_id();
+  add home uuid default frontdesk_internal.installation_id(), add tls jsonb,
+  add http text not null default 'auto' check (http in ('auto', '1.1', '2'));
 update frontdesk_internal.endpoint e set credentials = array(
   select s.header from frontdesk_internal.endpoint_secret s where s.endpoint_id = e.id and s.header is not null order by s.header);
 comment on column frontdesk_internal.endpoint.credentials is 'the names of the credential headers: without the value of each of them nothing is sent';
 comment on column frontdesk_internal.endpoint.problem is 'why nothing is sent to it although it is active; its events wait';
 comment on column frontdesk_internal.endpoint.home is 'the installation that it was added to: one that came with a dump, or a part of one, gets nothing before adopt()';
+comment on column frontdesk_internal.endpoint.tls is 'its authorities, the pins of its key, and our certificate for it; the key of that is in endpoint_client_key';
+comment on column frontdesk_internal.endpoint.http is 'the version of HTTP: auto, 1.1 or 2';
 alter table frontdesk_internal.endpoint_secret drop constraint endpoint_secret_endpoint_id_fkey;
+create table frontdesk_internal.endpoint_client_key (
+  endpoint_id bigint primary key,
+  secret bytea not null
+);
+comment on table frontdesk_internal.endpoint_client_key is 'the keys of the client certificates, sealed as the secrets of endpoints are';
+select pg_catalog.pg_extension_config_dump('frontdesk_internal.endpoint_client_key', '');
 
 alter table frontdesk_internal.job alter owner type frontdesk.role using owner::frontdesk.role,
   add home uuid default frontdesk_internal.installation_id(), add login boolean not null default true, add scheduled_by name;

@@ -50,7 +50,7 @@ fn rows_secrets_jobs_timers_and_what_waits_go_on() {
     // The scripts of its schema crm, which this library runs only once the extension is updated.
     desk.run("create table old_crm as select * from frontdesk.crm_scripts() with ordinality");
     let kept = "
-        select to_jsonb(e) - '{credentials,problem,home,updated_at}'::text[] from {}endpoint e
+        select to_jsonb(e) - '{credentials,problem,home,updated_at,tls,http}'::text[] from {}endpoint e
         union all select to_jsonb(s) from {}endpoint_secret s
         union all select to_jsonb(j) - '{home,login,scheduled_by,updated_at}'::text[] from {}job j
         union all select to_jsonb(t) - 'reason' from {}timer t
