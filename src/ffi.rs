@@ -131,7 +131,7 @@ pub fn enter_database(database: pg_sys::Oid, at_exit: fn(pg_sys::Oid)) {
 }
 
 /// What a database or a role may have set, and the engine works with values of its own of.
-const OWN_SETTINGS: [(&CStr, &CStr); 32] = [
+const OWN_SETTINGS: [(&CStr, &CStr); 33] = [
     (c"role", c"none"),
     (c"search_path", c"pg_catalog"),
     (c"default_transaction_read_only", c"off"),
@@ -163,6 +163,7 @@ const OWN_SETTINGS: [(&CStr, &CStr); 32] = [
     (c"plpgsql.extra_errors", c"none"),
     (c"plpgsql.extra_warnings", c"none"),
     (c"plpgsql.variable_conflict", c"error"),
+    (c"frontdesk.account_id", c""),
     (c"frontdesk.user_id", c""),
 ];
 

@@ -13,6 +13,7 @@ use crate::ffi;
 static ALLOW_NETWORKS: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static CA_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static SECRET_KEY_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
+static ACCOUNT_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static USER_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static FAKE_NOW: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static EVENT_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(30 * DAY);
@@ -49,6 +50,12 @@ pub fn init() {
         GucContext::Sighup,
     );
     string(c"frontdesk.secret_key_file", c"File whose content is the key that secrets are encrypted with; or set PG_FRONTDESK_SECRET_KEY in the server's environment.", &SECRET_KEY_FILE, GucContext::Sighup);
+    string(
+        c"frontdesk.account_id",
+        c"The account of schema crm that a function works for when none is given.",
+        &ACCOUNT_ID,
+        GucContext::Userset,
+    );
     string(c"frontdesk.user_id", c"The application's user, recorded with each event.", &USER_ID, GucContext::Userset);
     ffi::define_checked::<Moment>(
         c"frontdesk.fake_now",

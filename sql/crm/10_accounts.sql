@@ -1,5 +1,31 @@
 -- Room 10, accounts: the tenants, who may see them, and who is asking.
 
+-- Helpers and trigger functions that were in schema crm in 0.1.0 move into their own.
+do $$
+declare
+  f regprocedure;
+begin
+  for f in
+    select p.oid from pg_proc p where p.pronamespace = 'crm'::regnamespace and p.proname = any (string_to_array(regexp_replace('
+    is_sample,touch,check_account,phone_extension,normalize_contact,seed_lead_stages,keep_stage,
+    account_added,normalize_lead,enter_stage,record_stage,lead_keys,know_lead,same_leads,known_timezone,
+    read_lead,add_lead,fill_gaps,upsert_account,touched,phones_of,same_contact,own_phone,lead_words,
+    lead_document,rare_parts,lead_score_changed,explain_own_score,rescore_after,check_service,check_resource,
+    seed_calendar,calendar_account_added,check_text,check_transition,resources_of,slot_starts,check_duration,
+    next_slots,raise_taken,check_penalty,check_time,take_seat,appointment_defaults,appointment_rules,
+    check_writable,change_status,record_change,record_outcome,appointment_changed,plan_reminders,
+    reminder_rule_changed,seed_reminder_rules,reminders_account_added,ics_text,ics_fold,ics_person,ics_time,
+    mail_uri,us_state,tell_meta,check_tool,tool_parameters,tools_of,tool_error,tool_failure,tool_moment,
+    tool_timezone,tool_service,tool_resource,tool_contacts,tool_appointment,tool_result,tool_lead,
+    document_words,seed_knowledge,check_dimensions,prepare_document,prepare_chunk,chunk_document,
+    find_document,set_document_dimensions,search_filter,check_search,nearest_in,nearest_documents,
+    match_filtered,match_by_index,plain_index_effort,vector_indexes,insert_document,import_chunks', E'\\s', '', 'g'), ','))
+  loop
+    execute format('alter function %s set schema crm_internal', f);
+  end loop;
+end
+$$;
+
 create table if not exists crm.installation (
   only_row boolean primary key default true check (only_row),
   version text not null,
@@ -102,18 +128,20 @@ end
 $$;
 comment on function crm.has_account_access(uuid) is 'whether the current user is a member of this account';
 
-create or replace function crm.use_account(account uuid = null) returns uuid
+create or replace function crm_internal.this_account(account uuid = null) returns uuid
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
+  chosen uuid := coalesce(account, nullif(current_setting('frontdesk.account_id', true), '')::uuid);
   found uuid;
   choices bigint;
 begin
-  if account is not null then
+  if chosen is not null then
     select a.id into found from crm.accounts a
-    where a.id = account and (crm.current_user_id() is null or crm.has_account_access(a.id));
+    where a.id = chosen and (crm.current_user_id() is null or crm.has_account_access(a.id));
     if found is null then
       raise exception using errcode = 'insufficient_privilege',
-        message = format('no account %s that you may see', account);
+        message = format('no account %s that you may see', chosen),
+        hint = case when account is null then 'It is in the setting frontdesk.account_id; see crm.use_account().' else '' end;
     end if;
     return found;
   end if;
@@ -122,35 +150,53 @@ begin
   if choices <> 1 then
     raise exception using errcode = 'invalid_parameter_value',
       message = case choices when 0 then 'you have no account' else 'no account given' end,
-      hint = case choices when 0 then 'insert into crm.account_members ...' else 'Give its id; they are in crm.accounts.' end;
+      hint = case choices when 0 then 'insert into crm.account_members ...'
+        else 'Give its id, account => ..., or call crm.use_account() once in the session; the ids are in crm.accounts.' end;
+  end if;
+  return found;
+end
+$$;
+comment on function crm_internal.this_account(uuid) is
+  'internal: this account, if it is there and the current user is a member of it; null: that of the setting '
+  'frontdesk.account_id, or the only account there is for the user. Otherwise an error. Without a user (see '
+  'current_user_id) the rights of the database role decide';
+
+create or replace function crm.use_account(account uuid = null) returns uuid
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  found uuid := crm_internal.this_account(account);
+begin
+  if account is not null then
+    perform set_config('frontdesk.account_id', found::text, false);
   end if;
   return found;
 end
 $$;
 comment on function crm.use_account(uuid) is
-  'this account, if it is there and the current user is a member of it; null: the only account there is for the user. '
-  'Otherwise an error. Without a user (see current_user_id) the rights of the database role decide';
+  'from here on this session works for this account, where no other is given: it sets frontdesk.account_id (for one '
+  'transaction: set local frontdesk.account_id = ...). An error where the current user is not a member of it. null: '
+  'which account that is, or the only one there is for the user';
 
-create or replace function crm.is_sample(account uuid) returns boolean
+create or replace function crm_internal.is_sample(account uuid) returns boolean
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   return account = '5a4d91e0-0000-4000-8000-000000000001' and current_setting('crm.loading_sample', true) = 'on';
 end
 $$;
-comment on function crm.is_sample(uuid) is
+comment on function crm_internal.is_sample(uuid) is
   'internal: whether sample data is being loaded into this account, the sample clinic: nobody is told of people who '
   'do not exist';
 
-create or replace function crm.touch() returns trigger
+create or replace function crm_internal.touch() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   new.updated_at := clock_timestamp();
   return new;
 end
 $$;
-comment on function crm.touch() is 'trigger: sets updated_at';
+comment on function crm_internal.touch() is 'trigger: sets updated_at';
 
-create or replace function crm.check_account() returns trigger
+create or replace function crm_internal.check_account() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform frontdesk.check_timezone(new.timezone);
@@ -158,13 +204,13 @@ begin
   return new;
 end
 $$;
-comment on function crm.check_account() is
+comment on function crm_internal.check_account() is
   'trigger: the zone of an account is one, and dates can be written in its language';
 
 create or replace trigger check_account before insert or update of timezone, locale on crm.accounts
-  for each row execute function crm.check_account();
-create or replace trigger touch before update on crm.accounts for each row execute function crm.touch();
-create or replace trigger touch before update on crm.agents for each row execute function crm.touch();
+  for each row execute function crm_internal.check_account();
+create or replace trigger touch before update on crm.accounts for each row execute function crm_internal.touch();
+create or replace trigger touch before update on crm.agents for each row execute function crm_internal.touch();
 
 create or replace function crm.protect(source regclass, account_column name = 'account_id') returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -97,21 +97,21 @@ comment on function crm.phone_number(text, uuid, text, boolean, boolean) is
   'neither is known such a number is kept as it was given, and a notice says so once in a transaction. An error says '
   'what is wrong; null where strict is false';
 
-create or replace function crm.phone_extension(phone text) returns jsonb
+create or replace function crm_internal.phone_extension(phone text) returns jsonb
 immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('phone_extension', (regexp_match(phone, E'(?:ext\\.?|extension|x|#)\\s*[:=]?\\s*([0-9]{1,7})\\s*$', 'i'))[1])
 $$;
-comment on function crm.phone_extension(text) is
+comment on function crm_internal.phone_extension(text) is
   'internal: what is dialled after the connection, which E.164 has no place for, as an attribute';
 
-create or replace function crm.normalize_contact() returns trigger
+create or replace function crm_internal.normalize_contact() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   -- Every expression is a cost of every contact: of most, this is the only one.
   if new.phone !~ E'^\\+[0-9]+$' or new.whatsapp is not null or new.name is null or new.consent or new.timezone is not null then
     if new.phone !~ E'^\\+[0-9]+$' then
       if new.phone ~* '[x#]' then
-        new.custom_attributes := new.custom_attributes || jsonb_strip_nulls(crm.phone_extension(new.phone));
+        new.custom_attributes := new.custom_attributes || jsonb_strip_nulls(crm_internal.phone_extension(new.phone));
       end if;
       new.phone := crm.phone_number(new.phone, new.account_id, new.country);
     end if;
@@ -125,11 +125,11 @@ begin
   return new;
 end
 $$;
-comment on function crm.normalize_contact() is
+comment on function crm_internal.normalize_contact() is
   'trigger: what of a contact is not normalised by itself, but by its account or its other columns';
 
 select frontdesk.normalize_columns('crm.contacts',
   'email', 'email', 'phone', 'international', 'messenger', 'handle', 'instagram', 'handle', 'telegram', 'handle',
   'first_name', 'line 500', 'last_name', 'line 500', 'name', 'line 500', 'company', 'line 500', 'external_id', 'line 200');
-create or replace trigger _normalize_contact before insert or update on crm.contacts for each row execute function crm.normalize_contact();
-create or replace trigger touch before update on crm.contacts for each row execute function crm.touch();
+create or replace trigger _normalize_contact before insert or update on crm.contacts for each row execute function crm_internal.normalize_contact();
+create or replace trigger touch before update on crm.contacts for each row execute function crm_internal.touch();

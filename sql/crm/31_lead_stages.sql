@@ -18,7 +18,7 @@ comment on column crm.lead_status_history.changed_by is 'the user of the applica
 comment on column crm.lead_status_history.time_in_stage is 'how long it was in the old stage';
 select crm.protect_history('crm.lead_status_history');
 
-create or replace function crm.enter_stage(lead crm.leads) returns timestamptz
+create or replace function crm_internal.enter_stage(lead crm.leads) returns timestamptz
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   kind text := (select s.kind from crm.lead_stages s where s.account_id = lead.account_id and s.name = lead.stage);
@@ -32,30 +32,30 @@ begin
   return case when kind = 'won' then coalesce(lead.converted_at, frontdesk.now()) end;
 end
 $$;
-comment on function crm.enter_stage(crm.leads) is
+comment on function crm_internal.enter_stage(crm.leads) is
   'internal: what converted_at becomes in the stage, which must be one of the account''s: set in stages of kind won '
   'only, and kept from one to the next';
 
-create or replace function crm.enter_stage() returns trigger
+create or replace function crm_internal.enter_stage() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  new.converted_at := crm.enter_stage(new);
+  new.converted_at := crm_internal.enter_stage(new);
   new.stage_changed_at := frontdesk.now();
   return new;
 end
 $$;
-comment on function crm.enter_stage() is 'trigger: a lead is in a stage of its account, since now';
+comment on function crm_internal.enter_stage() is 'trigger: a lead is in a stage of its account, since now';
 
--- A new lead enters its stage in crm.normalize_lead(): each trigger is a cost of every lead.
+-- A new lead enters its stage in crm_internal.normalize_lead(): each trigger is a cost of every lead.
 create or replace trigger enter_stage before update of stage on crm.leads
-  for each row when (new.stage is distinct from old.stage) execute function crm.enter_stage();
+  for each row when (new.stage is distinct from old.stage) execute function crm_internal.enter_stage();
 
-create or replace function crm.record_stage() returns trigger
+create or replace function crm_internal.record_stage() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_relid <> 'crm.leads'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
     raise exception using errcode = 'trigger_protocol_violated',
-      message = 'crm.record_stage() is the trigger of crm.leads';
+      message = 'crm_internal.record_stage() is the trigger of crm.leads';
   end if;
   if tg_op = 'INSERT' then
     insert into crm.lead_status_history (account_id, lead_id, new_stage, changed_at, changed_by)
@@ -66,7 +66,7 @@ begin
     if coalesce(new.whatsapp, new.instagram, new.messenger, new.telegram, new.meta_lead_id, new.external_id, new.client_reference) is not null
       or new.chatwoot_contact_id is not null
     then
-      perform crm.know_lead(new);
+      perform crm_internal.know_lead(new);
     end if;
   else
     insert into crm.lead_status_history (account_id, lead_id, old_stage, new_stage, changed_at, changed_by, reason, time_in_stage)
@@ -76,12 +76,12 @@ begin
   return null;
 end
 $$;
-comment on function crm.record_stage() is
+comment on function crm_internal.record_stage() is
   'trigger: the history of a lead, which its members may not write themselves; and what a new one is recognised by';
 
-create or replace trigger record_stage_first after insert on crm.leads for each row execute function crm.record_stage();
+create or replace trigger record_stage_first after insert on crm.leads for each row execute function crm_internal.record_stage();
 create or replace trigger record_stage after update of stage on crm.leads
-  for each row when (new.stage is distinct from old.stage) execute function crm.record_stage();
+  for each row when (new.stage is distinct from old.stage) execute function crm_internal.record_stage();
 
 create or replace function crm.find_lead(lead_id bigint, to_lock boolean = false) returns crm.leads
 language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -36,7 +36,7 @@ comment on table crm.lead_identities is
 create index if not exists lead_identities_lead_idx on crm.lead_identities (lead_id);
 select crm.protect('crm.lead_identities');
 
-create or replace function crm.lead_keys(lead crm.leads, out channels text[], out spellings text[])
+create or replace function crm_internal.lead_keys(lead crm.leads, out channels text[], out spellings text[])
 stable language sql set search_path = pg_catalog, pg_temp as $$
   -- One order for everybody, so that two sessions never wait for each other crosswise; the same number by phone and by WhatsApp is one person.
   -- A number that is nobody's has no key.
@@ -48,35 +48,35 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
       ('instagram', lead.instagram), ('telegram', lead.telegram), ('chatwoot', lead.chatwoot_contact_id::text)) v (channel, value)
     where v.value is not null) k
 $$;
-comment on function crm.lead_keys(crm.leads) is 'internal: what a lead is recognised by';
+comment on function crm_internal.lead_keys(crm.leads) is 'internal: what a lead is recognised by';
 
-create or replace function crm.know_lead(lead crm.leads) returns void
+create or replace function crm_internal.know_lead(lead crm.leads) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
   insert into crm.lead_identities (account_id, channel, value, lead_id)
   select lead.account_id, k.channel, k.value, lead.id
-  from crm.lead_keys(lead) l, unnest(l.channels, l.spellings) k (channel, value) where k.channel <> 'email'
+  from crm_internal.lead_keys(lead) l, unnest(l.channels, l.spellings) k (channel, value) where k.channel <> 'email'
   on conflict do nothing
 $$;
-comment on function crm.know_lead(crm.leads) is
+comment on function crm_internal.know_lead(crm.leads) is
   'internal: a lead that was inserted as a row is recognised later; these columns are seldom filled, so an index for '
   'each would cost every lead';
 
-create or replace function crm.know_lead() returns trigger
+create or replace function crm_internal.know_lead() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  perform crm.know_lead(new);
+  perform crm_internal.know_lead(new);
   return null;
 end
 $$;
-comment on function crm.know_lead() is
-  'trigger: a lead is recognised by what it has now; as it came in, crm.record_stage() saw to it';
+comment on function crm_internal.know_lead() is
+  'trigger: a lead is recognised by what it has now; as it came in, crm_internal.record_stage() saw to it';
 
 create or replace trigger know_lead after update of whatsapp, instagram, messenger, telegram, meta_lead_id, external_id, client_reference, chatwoot_contact_id
-  on crm.leads for each row execute function crm.know_lead();
+  on crm.leads for each row execute function crm_internal.know_lead();
 
 -- As it was in 0.1.0.
-drop function if exists crm.same_leads(uuid, text[], text[]);
-create or replace function crm.same_leads(account uuid, channels text[], spellings text[], email text)
+drop function if exists crm_internal.same_leads(uuid, text[], text[]);
+create or replace function crm_internal.same_leads(account uuid, channels text[], spellings text[], email text)
 returns table (lead_id bigint, channel text, is_same boolean)
 stable language sql set search_path = pg_catalog, pg_temp as $$
   with k as (
@@ -94,12 +94,12 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
   group by s.id
   order by 3 desc, min(s.rank), s.id desc
 $$;
-comment on function crm.same_leads(uuid, text[], text[], text) is
+comment on function crm_internal.same_leads(uuid, text[], text[], text) is
   'internal: the leads that share an identity, best first: an id of another system, then e-mail, phone, handles; '
   'the newest first. is_same is false where only the phone is the same and the e-mail addresses are not: that may '
   'be a family, or an office';
 
-create or replace function crm.known_timezone(timezone text) returns text
+create or replace function crm_internal.known_timezone(timezone text) returns text
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform frontdesk.check_timezone(timezone);
@@ -108,9 +108,9 @@ exception when invalid_parameter_value then
   return null;
 end
 $$;
-comment on function crm.known_timezone(text) is 'internal: the time zone, or null when there is none of this name';
+comment on function crm_internal.known_timezone(text) is 'internal: the time zone, or null when there is none of this name';
 
-create or replace function crm.read_lead(account uuid, lead jsonb, strict boolean, out fields jsonb, out rest jsonb)
+create or replace function crm_internal.read_lead(account uuid, lead jsonb, strict boolean, out fields jsonb, out rest jsonb)
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- What is computed, and what says whose row it is, is not taken from outside.
@@ -137,7 +137,7 @@ begin
       continue;
     end if;
     read := case
-      when f.key = 'timezone' then crm.known_timezone(f.text)
+      when f.key = 'timezone' then crm_internal.known_timezone(f.text)
       when f.key = 'email' then frontdesk.normalize_email(f.text, false)
       when f.key in ('phone', 'whatsapp') then crm.phone_number(f.text, account, lead->>'country', false, f.key = 'whatsapp')
       when f.key in ('messenger', 'instagram', 'telegram') then frontdesk.normalize_handle(f.text, false)
@@ -170,11 +170,11 @@ begin
   end loop;
 end
 $$;
-comment on function crm.read_lead(uuid, jsonb, boolean) is
+comment on function crm_internal.read_lead(uuid, jsonb, boolean) is
   'internal: the keys that are columns of crm.leads, and the rest; what cannot be read is an error, or one of the '
   'rest where strict is false';
 
-create or replace function crm.add_lead(lead crm.leads) returns crm.leads
+create or replace function crm_internal.add_lead(lead crm.leads) returns crm.leads
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   added crm.leads;
@@ -186,9 +186,9 @@ begin
   return added;
 end
 $$;
-comment on function crm.add_lead(crm.leads) is 'internal: insert a lead with the columns that are not null';
+comment on function crm_internal.add_lead(crm.leads) is 'internal: insert a lead with the columns that are not null';
 
-create or replace function crm.fill_gaps(known crm.leads, incoming crm.leads) returns text[]
+create or replace function crm_internal.fill_gaps(known crm.leads, incoming crm.leads) returns text[]
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   old jsonb := to_jsonb(known);
@@ -207,7 +207,7 @@ begin
   return filled;
 end
 $$;
-comment on function crm.fill_gaps(crm.leads, crm.leads) is
+comment on function crm_internal.fill_gaps(crm.leads, crm.leads) is
   'internal: what is null in a lead is taken from another; returns which columns';
 
 create or replace function crm.upsert_lead(lead jsonb, strict boolean = true) returns crm.leads
@@ -222,17 +222,17 @@ declare
   claimed bigint;
   filled text[];
 begin
-  account := crm.upsert_account(lead);
-  given := crm.read_lead(account, lead, strict);
+  account := crm_internal.upsert_account(lead);
+  given := crm_internal.read_lead(account, lead, strict);
   incoming := jsonb_populate_record(null::crm.leads, given.fields || jsonb_build_object('account_id', account,
     'custom_attributes', coalesce(nullif(lead->'custom_attributes', 'null'), '{}') || given.rest));
-  keys := crm.lead_keys(incoming);
+  keys := crm_internal.lead_keys(incoming);
 
   -- Every statement of this loop sees what others have committed meanwhile.
   for attempt in 1..20 loop
     select (array_agg(s.lead_id) filter (where s.is_same))[1] as id, (array_agg(s.channel) filter (where s.is_same))[1] as channel,
       array_agg(s.lead_id) as alike, coalesce(bool_or(not s.is_same), false) as in_doubt into same
-    from crm.same_leads(account, keys.channels, keys.spellings, incoming.email) s;
+    from crm_internal.same_leads(account, keys.channels, keys.spellings, incoming.email) s;
     if same.id is null then
       incoming.id := nextval(pg_get_serial_sequence('crm.leads', 'id'));
     else
@@ -253,7 +253,7 @@ begin
       continue;
     end;
     exit when known.id is not null;
-    known := crm.add_lead(incoming);
+    known := crm_internal.add_lead(incoming);
     insert into crm.lead_touches (account_id, lead_id, merged, also_matched, details)
     values (account, known.id, false, coalesce(same.alike, '{}'), lead);
     return known;
@@ -263,7 +263,7 @@ begin
       hint = 'Try again.';
   end if;
 
-  filled := crm.fill_gaps(known, incoming);
+  filled := crm_internal.fill_gaps(known, incoming);
   update crm.leads l set touches = l.touches + 1, last_touched_at = frontdesk.now() where l.id = known.id returning * into known;
   insert into crm.lead_touches (account_id, lead_id, merged, matched_by, also_matched, filled, details)
   values (account, known.id, true, same.channel, array_remove(same.alike, known.id), filled, lead);
@@ -278,7 +278,7 @@ comment on function crm.upsert_lead(jsonb, boolean) is
   'into custom_attributes. What cannot be read is an error that names the key; where strict is false it goes into '
   'custom_attributes as it came, so that a form loses nothing';
 
-create or replace function crm.upsert_account(lead jsonb) returns uuid
+create or replace function crm_internal.upsert_account(lead jsonb) returns uuid
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   account uuid;
@@ -294,22 +294,22 @@ begin
     raise exception using errcode = 'invalid_parameter_value',
       message = format('lead.account_id: "%s" is not the id of an account', left(lead->>'account_id', 80));
   end if;
-  account := crm.use_account((lead->>'account_id')::uuid);
+  account := crm_internal.this_account((lead->>'account_id')::uuid);
   if crm.current_user_id() is not null and account not in (select crm.my_accounts(true)) then
     raise exception using errcode = 'insufficient_privilege', message = 'you may read this account, not change it';
   end if;
   return account;
 end
 $$;
-comment on function crm.upsert_account(jsonb) is
+comment on function crm_internal.upsert_account(jsonb) is
   'internal: the account a lead is for, if the current user may write there';
 
-create or replace function crm.touched() returns trigger
+create or replace function crm_internal.touched() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_relid <> 'crm.lead_touches'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
     raise exception using errcode = 'trigger_protocol_violated',
-      message = 'crm.touched() is the trigger of crm.lead_touches';
+      message = 'crm_internal.touched() is the trigger of crm.lead_touches';
   end if;
   perform frontdesk.emit('lead.touched',
     (select to_jsonb(l) - 'score_breakdown' from crm.leads l where l.id = new.lead_id) || jsonb_build_object('touch', to_jsonb(new)),
@@ -317,20 +317,20 @@ begin
   return null;
 end
 $$;
-comment on function crm.touched() is
+comment on function crm_internal.touched() is
   'trigger: lead.touched, whose data is the lead and, in "touch", what came in; members may not emit events themselves';
-create or replace trigger touched after insert on crm.lead_touches for each row when (new.merged) execute function crm.touched();
+create or replace trigger touched after insert on crm.lead_touches for each row when (new.merged) execute function crm_internal.touched();
 
-create or replace function crm.phones_of(lead crm.leads) returns text[]
+create or replace function crm_internal.phones_of(lead crm.leads) returns text[]
 immutable language sql set search_path = pg_catalog, pg_temp as $$
   select coalesce(frontdesk.phone_spellings(lead.phone), '{}') || coalesce(frontdesk.phone_spellings(lead.whatsapp), '{}')
 $$;
-comment on function crm.phones_of(crm.leads) is
+comment on function crm_internal.phones_of(crm.leads) is
   'internal: all spellings of the numbers of a lead; none of one that is nobody''s';
 
-create or replace function crm.same_contact(lead crm.leads) returns bigint
+create or replace function crm_internal.same_contact(lead crm.leads) returns bigint
 stable language sql set search_path = pg_catalog, pg_temp as $$
-  with p as materialized (select crm.phones_of(lead) as numbers)
+  with p as materialized (select crm_internal.phones_of(lead) as numbers)
   select c.id from crm.contacts c, p
   where c.account_id = lead.account_id and (
     c.email = lead.email
@@ -340,16 +340,16 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
   order by c.email = lead.email desc nulls last, c.phone = any (p.numbers) desc nulls last, c.id
   limit 1
 $$;
-comment on function crm.same_contact(crm.leads) is
+comment on function crm_internal.same_contact(crm.leads) is
   'internal: the contact who shares a way to reach them with this lead; by e-mail first';
 
-create or replace function crm.own_phone(lead crm.leads, number text) returns text
+create or replace function crm_internal.own_phone(lead crm.leads, number text) returns text
 stable language sql set search_path = pg_catalog, pg_temp as $$
   select number where frontdesk.phone_key(number) is not null and not exists (
     select from crm.contacts c
     where c.account_id = lead.account_id and (c.phone = any (frontdesk.phone_spellings(number)) or c.whatsapp = any (frontdesk.phone_spellings(number))))
 $$;
-comment on function crm.own_phone(crm.leads, text) is
+comment on function crm_internal.own_phone(crm.leads, text) is
   'internal: this number, unless it is nobody''s or another contact''s: in the address book a number belongs to one '
   'contact';
 
@@ -363,11 +363,11 @@ begin
     return contact;
   end if;
   for attempt in 1..20 loop
-    contact := crm.same_contact(l);
+    contact := crm_internal.same_contact(l);
     exit when contact is not null;
     insert into crm.contacts (account_id, name, first_name, last_name, email, phone, whatsapp, messenger, instagram, telegram, company,
       country, region, city, postal_code, language, timezone, consent, consent_at, consent_source, chatwoot_contact_id)
-    values (l.account_id, l.name, l.first_name, l.last_name, l.email, crm.own_phone(l, l.phone), crm.own_phone(l, l.whatsapp), l.messenger, l.instagram, l.telegram, l.company,
+    values (l.account_id, l.name, l.first_name, l.last_name, l.email, crm_internal.own_phone(l, l.phone), crm_internal.own_phone(l, l.whatsapp), l.messenger, l.instagram, l.telegram, l.company,
       l.country, l.region, l.city, l.postal_code, l.language, l.timezone, l.consent, l.consent_at, l.consent_source, l.chatwoot_contact_id)
     -- Another session may make the same contact at this moment: then it is found.
     on conflict do nothing returning id into contact;

@@ -9,7 +9,7 @@ $$;
 comment on function crm.fold(text) is
   'in lower case and without accents, for searching; immutable as long as nobody changes the rules of unaccent';
 
-create or replace function crm.lead_words(name text, email text, phone text, whatsapp text, company text, instagram text, messenger text, telegram text)
+create or replace function crm_internal.lead_words(name text, email text, phone text, whatsapp text, company text, instagram text, messenger text, telegram text)
 returns text
 immutable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -17,10 +17,10 @@ begin
     concat_ws(' ', '', name, email, phone, nullif(whatsapp, phone), company, instagram, messenger, telegram)));
 end
 $$;
-comment on function crm.lead_words(text, text, text, text, text, text, text, text) is
+comment on function crm_internal.lead_words(text, text, text, text, text, text, text, text) is
   'internal: what search_leads() looks for parts of words in';
 
-create or replace function crm.lead_document(service text, message text, notes text, source text, campaign text, city text) returns tsvector
+create or replace function crm_internal.lead_document(service text, message text, notes text, source text, campaign text, city text) returns tsvector
 immutable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   -- A tsvector ends at 1 MB; what somebody is looked for by stands at the beginning.
@@ -28,13 +28,13 @@ begin
     concat_ws(' ', service, left(message, 5000), left(notes, 5000), source, campaign, city))));
 end
 $$;
-comment on function crm.lead_document(text, text, text, text, text, text) is
+comment on function crm_internal.lead_document(text, text, text, text, text, text) is
   'internal: what search_leads() looks for whole words in';
 
 -- One index for both: every index is a cost of every lead.
 create index if not exists leads_search_idx on crm.leads using gin (
-  crm.lead_words(name, email, phone, whatsapp, company, instagram, messenger, telegram) @schema:pg_trgm@.gin_trgm_ops,
-  crm.lead_document(service, message, notes, source, campaign, city));
+  crm_internal.lead_words(name, email, phone, whatsapp, company, instagram, messenger, telegram) @schema:pg_trgm@.gin_trgm_ops,
+  crm_internal.lead_document(service, message, notes, source, campaign, city));
 
 create or replace function crm.authorize(account uuid = null) returns uuid
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -49,14 +49,14 @@ begin
     raise exception using errcode = 'insufficient_privilege', message = 'you have no account',
       hint = 'No user is set: see crm.current_user_id().';
   end if;
-  return crm.use_account(account);
+  return crm_internal.this_account(account);
 end
 $$;
 comment on function crm.authorize(uuid) is
-  'what security definer functions ask first, as row level security does not hold in them: crm.use_account(), and '
+  'what security definer functions ask first, as row level security does not hold in them: crm_internal.this_account(), and '
   'nothing for a role without a user that is under row level security';
 
-create or replace function crm.rare_parts(term text) returns text[]
+create or replace function crm_internal.rare_parts(term text) returns text[]
 stable language sql set search_path = pg_catalog, pg_temp as $$
   -- What ANALYZE sampled of the index says which parts are common.
   with sample as (
@@ -72,7 +72,7 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
   select array_agg('%' || case when short then ' ' else '' end || regexp_replace(part, E'([\\\\%_])', E'\\\\\\1', 'g') || '%' order by place)
   from ranked where place = 1 or place <= 3 and not short and not whole and common is not true
 $$;
-comment on function crm.rare_parts(text) is
+comment on function crm_internal.rare_parts(text) is
   'internal: patterns of those parts of a term that not every tenth lead has in it, at least one; less than three '
   'characters are looked for at the beginning of words';
 
@@ -81,8 +81,8 @@ returns table (id bigint, name text, email text, phone text, company text, servi
   score_tier text, created_at timestamptz, rank real)
 stable language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_trgm.word_similarity_threshold = 0.4 as $$
 declare
-  words constant text := 'crm.lead_words(l.name, l.email, l.phone, l.whatsapp, l.company, l.instagram, l.messenger, l.telegram)';
-  document constant text := 'crm.lead_document(l.service, l.message, l.notes, l.source, l.campaign, l.city)';
+  words constant text := 'crm_internal.lead_words(l.name, l.email, l.phone, l.whatsapp, l.company, l.instagram, l.messenger, l.telegram)';
+  document constant text := 'crm_internal.lead_document(l.service, l.message, l.notes, l.source, l.campaign, l.city)';
   in_account uuid := crm.authorize(account);
   folded text := crm.fold(frontdesk.clean_line(term, 'the term', 200));
   -- A phone number is written in many ways, and kept in one.
@@ -108,7 +108,7 @@ begin
     end if;
   end if;
   -- Rare parts are looked for by the index: one that looks for all of "ana@example.com" reads every address with "com" in it.
-  select string_agg(format('%s like %L', words, p), ' and ') into rare from unnest(crm.rare_parts(looked_for)) p;
+  select string_agg(format('%s like %L', words, p), ' and ') into rare from unnest(crm_internal.rare_parts(looked_for)) p;
   select string_agg(format('position(%L in l.words) > 0', w), ' and '), string_agg(format('%s operator(@schema:pg_trgm@.%%>) %L', words, w), ' and ')
   into all_words, misspelt from regexp_split_to_table(looked_for, ' ') w;
   select string_agg(quote_literal(t) || ':*', ' & ') into lexemes from unnest(tsvector_to_array(to_tsvector('simple', folded))) t;
@@ -149,7 +149,7 @@ returns table (total bigint, open bigint, won bigint, lost bigint, conversion_ra
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-  in_account uuid := crm.use_account(account);
+  in_account uuid := crm_internal.this_account(account);
 begin
   return query with chosen as (
     select l.*, s.kind from crm.leads l join crm.lead_stages s on s.account_id = l.account_id and s.name = l.stage

@@ -25,16 +25,16 @@ comment on function crm.lead_facts(crm.leads) is
   'what score models see of a lead: its columns (budget, message, touches, created_at ...), and custom attributes as '
   'custom_attributes.name';
 
-create or replace function crm.lead_score_changed() returns trigger
+create or replace function crm_internal.lead_score_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_relid <> 'crm.leads'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
     raise exception using errcode = 'trigger_protocol_violated',
-      message = 'crm.lead_score_changed() is the trigger of crm.leads';
+      message = 'crm_internal.lead_score_changed() is the trigger of crm.leads';
   end if;
   insert into crm.lead_score_history (account_id, lead_id, old_score, new_score, old_tier, new_tier, breakdown)
   values (new.account_id, new.id, old.score, new.score, old.score_tier, new.score_tier, new.score_breakdown);
-  if old.score_tier is distinct from new.score_tier and not crm.is_sample(new.account_id) then
+  if old.score_tier is distinct from new.score_tier and not crm_internal.is_sample(new.account_id) then
     perform frontdesk.emit('lead.score_changed', jsonb_build_object('id', new.id, 'account_id', new.account_id, 'name', new.name,
       'score', new.score, 'tier', new.score_tier, 'old_score', old.score, 'old_tier', old.score_tier, 'breakdown', new.score_breakdown),
       key => new.id::text, tenant => new.account_id);
@@ -42,14 +42,14 @@ begin
   return null;
 end
 $$;
-comment on function crm.lead_score_changed() is
+comment on function crm_internal.lead_score_changed() is
   'trigger: history of scores, which members may not write; lead.score_changed when the tier is another';
 
 -- Its name comes after those of all triggers that change the row.
 select frontdesk.keep_scores('crm.leads', 'default', 'account_id');
 create or replace trigger score_changed after update on crm.leads for each row
   when (old.score is distinct from new.score or old.score_tier is distinct from new.score_tier)
-  execute function crm.lead_score_changed();
+  execute function crm_internal.lead_score_changed();
 
 create or replace function crm.score_lead(lead_id bigint) returns numeric
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -65,7 +65,7 @@ comment on function crm.score_lead(bigint) is
   'score a lead now and return its score. Whatever is written to a lead scores it anyway; this is for what changes by '
   'itself, such as its age';
 
-create or replace function crm.explain_own_score(lead_id bigint, model text) returns table (rule text, points numeric, reason text)
+create or replace function crm_internal.explain_own_score(lead_id bigint, model text) returns table (rule text, points numeric, reason text)
 stable language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   -- An account's own models need a right that its members do not have; the owner of this schema has it.
@@ -74,7 +74,7 @@ begin
   where l.id = lead_id and l.account_id in (select crm.my_accounts());
 end
 $$;
-comment on function crm.explain_own_score(bigint, text) is
+comment on function crm_internal.explain_own_score(bigint, text) is
   'internal: explain_lead_score() for the members of the account';
 
 create or replace function crm.explain_lead_score(lead_id bigint, model text = 'default') returns table (rule text, points numeric, reason text)
@@ -83,7 +83,7 @@ declare
   lead crm.leads := crm.find_lead(lead_id);
 begin
   if lead.account_id in (select crm.my_accounts()) then
-    return query select e.rule, e.points, e.reason from crm.explain_own_score(lead.id, coalesce(model, 'default')) e;
+    return query select e.rule, e.points, e.reason from crm_internal.explain_own_score(lead.id, coalesce(model, 'default')) e;
   else
     return query select e.rule, e.points, e.reason
     from frontdesk.explain_score(crm.lead_facts(lead), coalesce(model, 'default'), lead.account_id) e;
@@ -93,7 +93,7 @@ $$;
 comment on function crm.explain_lead_score(bigint, text) is
   'why a lead has the score it has: what each rule gave and why; or what another model says of it';
 
-create or replace function crm.rescore_after(last_id bigint, only_accounts uuid[] = null, batch int = 100000, out next_id bigint, out changed bigint)
+create or replace function crm_internal.rescore_after(last_id bigint, only_accounts uuid[] = null, batch int = 100000, out next_id bigint, out changed bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   stale bigint[];
@@ -114,7 +114,7 @@ begin
   get diagnostics changed = row_count;
 end
 $$;
-comment on function crm.rescore_after(bigint, uuid[], int) is
+comment on function crm_internal.rescore_after(bigint, uuid[], int) is
   'internal: score the next batch of leads after this id where that makes a difference; next_id: the last one looked '
   'at, null when there was none';
 
@@ -135,7 +135,7 @@ begin
     end if;
   end if;
   loop
-    select * into step from crm.rescore_after(last_id, only_accounts);
+    select * into step from crm_internal.rescore_after(last_id, only_accounts);
     exit when step.next_id is null;
     last_id := step.next_id;
     total := total + step.changed;
@@ -156,7 +156,7 @@ declare
   last_id bigint := 0;
 begin
   while last_id is not null loop
-    select next_id into last_id from crm.rescore_after(last_id, batch => 10000);
+    select next_id into last_id from crm_internal.rescore_after(last_id, batch => 10000);
     commit;
   end loop;
 end $do$ $job$, overlap => 'queue', max_retries => 10, retry_delay => '10 seconds');
@@ -170,7 +170,7 @@ create or replace function crm.train_score_model(
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_variable
 declare
-  account uuid := crm.use_account(account_id);
+  account uuid := crm_internal.this_account(account_id);
   -- What is recorded only when it is decided would tell the outcome.
   hindsight constant text[] := '{id,account_id,contact_id,agent_id,stage,stage_changed_at,converted_at,touches,last_touched_at,created_at,updated_at,
     notes,client_reference,external_id,meta_lead_id,chatwoot_contact_id,chatwoot_conversation_id,session_id,ip,user_agent,consent_at}';

@@ -144,16 +144,16 @@ end
 $$;
 comment on function crm.check_link(text) is 'the link itself, or an error: what clients click must not be a script';
 
-create or replace function crm.check_service() returns trigger
+create or replace function crm_internal.check_service() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform crm.check_link(new.meeting_link);
   return new;
 end
 $$;
-comment on function crm.check_service() is 'trigger: checks that the link of a service is a valid URL';
+comment on function crm_internal.check_service() is 'trigger: checks that the link of a service is a valid URL';
 
-create or replace function crm.check_resource() returns trigger
+create or replace function crm_internal.check_resource() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if new.timezone is not null then
@@ -162,14 +162,14 @@ begin
   return new;
 end
 $$;
-comment on function crm.check_resource() is 'trigger: checks that the time zone of a resource exists';
+comment on function crm_internal.check_resource() is 'trigger: checks that the time zone of a resource exists';
 
 create or replace trigger check_service before insert or update of meeting_link on crm.services
-  for each row execute function crm.check_service();
+  for each row execute function crm_internal.check_service();
 create or replace trigger check_resource before insert or update of timezone on crm.resources
-  for each row execute function crm.check_resource();
-create or replace trigger touch before update on crm.services for each row execute function crm.touch();
-create or replace trigger touch before update on crm.resources for each row execute function crm.touch();
+  for each row execute function crm_internal.check_resource();
+create or replace trigger touch before update on crm.services for each row execute function crm_internal.touch();
+create or replace trigger touch before update on crm.resources for each row execute function crm_internal.touch();
 
 create or replace function crm.open_hours(resources bigint[], "from" timestamptz, "to" timestamptz)
 returns table (resource_id bigint, hours tstzmultirange)
@@ -211,28 +211,28 @@ comment on function crm.open_hours(bigint[], timestamptz, timestamptz) is
   'when these resources are there between two moments (and up to a day around): business hours in the zone of each, '
   'less holidays, right when clocks change. A resource that is never there has no row';
 
-create or replace function crm.seed_calendar(account uuid) returns void
+create or replace function crm_internal.seed_calendar(account uuid) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
   insert into crm.appointment_settings (account_id) values (account) on conflict do nothing;
   insert into crm.services (account_id, name) values (account, 'Appointment') on conflict do nothing;
   insert into crm.resources (account_id, name, kind) values (account, 'Front desk', 'other') on conflict do nothing;
   insert into crm.business_hours (account_id, weekday, opens, closes) select account, d, '09:00', '18:00' from generate_series(1, 5) d;
 $$;
-comment on function crm.seed_calendar(uuid) is
+comment on function crm_internal.seed_calendar(uuid) is
   'internal: what every account begins with: one service of an hour, one resource, Monday to Friday from 9 to 18';
 
-create or replace function crm.calendar_account_added() returns trigger
+create or replace function crm_internal.calendar_account_added() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_relid <> 'crm.accounts'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
     raise exception using errcode = 'trigger_protocol_violated',
-      message = 'crm.calendar_account_added() is the trigger of crm.accounts';
+      message = 'crm_internal.calendar_account_added() is the trigger of crm.accounts';
   end if;
-  perform crm.seed_calendar(new.id);
+  perform crm_internal.seed_calendar(new.id);
   return null;
 end
 $$;
-comment on function crm.calendar_account_added() is 'trigger: a new account can be booked at once';
-create or replace trigger calendar_account_added after insert on crm.accounts for each row execute function crm.calendar_account_added();
+comment on function crm_internal.calendar_account_added() is 'trigger: a new account can be booked at once';
+create or replace trigger calendar_account_added after insert on crm.accounts for each row execute function crm_internal.calendar_account_added();
 -- Accounts that were there before; one that has its settings was set up.
-select crm.seed_calendar(a.id) from crm.accounts a where not exists (select from crm.appointment_settings s where s.account_id = a.id);
+select crm_internal.seed_calendar(a.id) from crm.accounts a where not exists (select from crm.appointment_settings s where s.account_id = a.id);

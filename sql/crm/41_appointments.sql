@@ -146,7 +146,7 @@ create index if not exists penalties_contact_idx on crm.penalties (contact_id, e
 create index if not exists penalties_appointment_idx on crm.penalties (appointment_id);
 select crm.protect('crm.penalties');
 
-create or replace function crm.check_text(what text, value text, longest int, single_line boolean = false) returns void
+create or replace function crm_internal.check_text(what text, value text, longest int, single_line boolean = false) returns void
 immutable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if length(value) > longest then
@@ -159,10 +159,10 @@ begin
   end if;
 end
 $$;
-comment on function crm.check_text(text, text, int, boolean) is
+comment on function crm_internal.check_text(text, text, int, boolean) is
   'internal: raises when a text is too long or has control characters';
 
-create or replace function crm.check_transition(old_status text, new_status text) returns void
+create or replace function crm_internal.check_transition(old_status text, new_status text) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   allowed text;
@@ -187,5 +187,5 @@ begin
   end if;
 end
 $$;
-comment on function crm.check_transition(text, text) is
+comment on function crm_internal.check_transition(text, text) is
   'internal: raises unless crm.appointment_transitions allows this change of status; the error names what it allows';

@@ -16,7 +16,7 @@ end
 $$;
 comment on function crm.service(bigint) is 'this service, if it is there for the current user; otherwise an error';
 
-create or replace function crm.resources_of(service crm.services, resource bigint = null) returns bigint[]
+create or replace function crm_internal.resources_of(service crm.services, resource bigint = null) returns bigint[]
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   ids bigint[] := array(
@@ -38,10 +38,10 @@ begin
   return ids;
 end
 $$;
-comment on function crm.resources_of(crm.services, bigint) is
+comment on function crm_internal.resources_of(crm.services, bigint) is
   'internal: the active resources that give a service, or the one that is asked for, or an error';
 
-create or replace function crm.slot_starts(
+create or replace function crm_internal.slot_starts(
   resources bigint[], duration interval, buffer_before interval, buffer_after interval,
   "from" timestamptz, "to" timestamptz, step interval, ignoring bigint = null) returns table (resource_id bigint, starts_at timestamptz)
 stable language plpgsql rows 1000 set search_path = pg_catalog, pg_temp as $$
@@ -105,7 +105,7 @@ begin
     p.opening + step * ceil(extract(epoch from p.first - p.opening) / extract(epoch from step))::float8, p.last, step) s;
 end
 $$;
-comment on function crm.slot_starts(bigint[], interval, interval, interval, timestamptz, timestamptz, interval, bigint) is
+comment on function crm_internal.slot_starts(bigint[], interval, interval, interval, timestamptz, timestamptz, interval, bigint) is
   'internal: every start between two moments at which one of these resources has a seat and its hours are long enough';
 
 do $$
@@ -139,7 +139,7 @@ begin
     raise exception using errcode = 'invalid_parameter_value', message = format('step %s is out of range', step),
       hint = '1 minute to 1 day.';
   end if;
-  perform crm.check_duration(length_of);
+  perform crm_internal.check_duration(length_of);
   "from" := coalesce("from", frontdesk.now());
   "to" := coalesce("to", "from" + interval '7 days');
   if not isfinite("from") or not isfinite("to") or "to" < "from" or "to" - "from" > interval '366 days' then
@@ -156,7 +156,7 @@ begin
     select tstzrange(s.starts_at, s.starts_at + length_of), r.id, r.name, s.starts_at at time zone zone,
       case when available_slots.locale is not null then frontdesk.format_time(s.starts_at, zone, language) end,
       s.starts_at, s.starts_at + length_of
-    from crm.slot_starts(crm.resources_of(asked, resource), length_of, asked.buffer_before, asked.buffer_after, earliest, latest, step, ignoring) s
+    from crm_internal.slot_starts(crm_internal.resources_of(asked, resource), length_of, asked.buffer_before, asked.buffer_after, earliest, latest, step, ignoring) s
     join crm.resources r on r.id = s.resource_id
     order by s.starts_at, r.id;
 end
@@ -177,7 +177,7 @@ comment on function crm.free_slots(bigint, timestamptz, timestamptz, text, bigin
   'night. available_slots() has start and end as columns. timezone: of the client, checked here, used by '
   'available_slots() for local times. At most 366 days';
 
-create or replace function crm.check_duration(duration interval) returns void
+create or replace function crm_internal.check_duration(duration interval) returns void
 immutable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if duration not between '1 minute' and '31 days' then
@@ -187,7 +187,7 @@ begin
   end if;
 end
 $$;
-comment on function crm.check_duration(interval) is 'internal: raises when an appointment is too short or too long';
+comment on function crm_internal.check_duration(interval) is 'internal: raises when an appointment is too short or too long';
 
 create or replace function crm.local_time(moment timestamptz, timezone text) returns text
 stable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -202,16 +202,16 @@ $$;
 comment on function crm.local_time(timestamptz, text) is
   'a moment on the clocks of a time zone as in ISO 8601, with its distance from UTC';
 
-create or replace function crm.next_slots(
+create or replace function crm_internal.next_slots(
   resources bigint[], duration interval, buffer_before interval, buffer_after interval, after timestamptz, timezone text, ignoring bigint = null) returns text
 stable language sql set search_path = pg_catalog, pg_temp as $$
   select coalesce('The next free slots: ' || string_agg(crm.local_time(t.starts_at, timezone), ', ' order by t.starts_at) || '.',
     'There is no free slot in the two weeks after it.')
   from (
     select distinct s.starts_at
-    from crm.slot_starts(resources, duration, buffer_before, buffer_after, greatest(after, frontdesk.now()),
+    from crm_internal.slot_starts(resources, duration, buffer_before, buffer_after, greatest(after, frontdesk.now()),
       greatest(after, frontdesk.now()) + interval '14 days', interval '15 minutes', ignoring) s
     order by s.starts_at limit 3) t
 $$;
-comment on function crm.next_slots(bigint[], interval, interval, interval, timestamptz, text, bigint) is
+comment on function crm_internal.next_slots(bigint[], interval, interval, interval, timestamptz, text, bigint) is
   'internal: the detail of an error: the next free starts at these resources, on a client''s clock';

@@ -1,19 +1,19 @@
 -- Room 43, rules of appointments: enforced by a trigger, so that they hold whoever writes.
 
-create or replace function crm.raise_taken(a crm.appointments) returns void
+create or replace function crm_internal.raise_taken(a crm.appointments) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using errcode = 'exclusion_violation',
     message = format('%s is taken at %s', (select r.name from crm.resources r where r.id = a.resource_id), crm.local_time(a.starts_at, a.timezone)),
-    detail = crm.next_slots(array[a.resource_id], a.ends_at - a.starts_at, a.buffer_before, a.buffer_after, a.starts_at, a.timezone, a.id),
+    detail = crm_internal.next_slots(array[a.resource_id], a.ends_at - a.starts_at, a.buffer_before, a.buffer_after, a.starts_at, a.timezone, a.id),
     hint = 'Ask crm.free_slots() for others.', constraint = 'appointments_no_overlap',
     schema = 'crm', table = 'appointments';
 end
 $$;
-comment on function crm.raise_taken(crm.appointments) is
+comment on function crm_internal.raise_taken(crm.appointments) is
   'internal: the error of who came second, with the next free slots';
 
-create or replace function crm.check_penalty(contact bigint) returns void
+create or replace function crm_internal.check_penalty(contact bigint) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   until timestamptz := (select max(p.ends_at) from crm.penalties p
@@ -26,9 +26,9 @@ begin
   end if;
 end
 $$;
-comment on function crm.check_penalty(bigint) is 'internal: raises while a contact is blocked from booking';
+comment on function crm_internal.check_penalty(bigint) is 'internal: raises while a contact is blocked from booking';
 
-create or replace function crm.check_time(a crm.appointments) returns void
+create or replace function crm_internal.check_time(a crm.appointments) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   this_moment timestamptz := frontdesk.now();
@@ -49,7 +49,7 @@ begin
       detail = format('It is %s.', date_trunc('second', this_moment)),
       hint = 'Choose a time in the future: crm.free_slots().';
   end if;
-  perform crm.check_duration(a.ends_at - a.starts_at);
+  perform crm_internal.check_duration(a.ends_at - a.starts_at);
   select s.* into service from crm.services s where s.id = a.service_id;
   select s.* into settings from crm.appointment_settings s where s.account_id = a.account_id;
   notice := coalesce(service.minimum_notice, settings.minimum_notice, '0');
@@ -64,18 +64,18 @@ begin
     if not coalesce(hours @> tstzrange(a.starts_at, a.ends_at), false) then
       raise exception using errcode = 'check_violation',
         message = format('%s is not there at %s', (select r.name from crm.resources r where r.id = a.resource_id), crm.local_time(a.starts_at, a.timezone)),
-        detail = crm.next_slots(array[a.resource_id], a.ends_at - a.starts_at, a.buffer_before, a.buffer_after, a.starts_at, a.timezone, a.id),
+        detail = crm_internal.next_slots(array[a.resource_id], a.ends_at - a.starts_at, a.buffer_before, a.buffer_after, a.starts_at, a.timezone, a.id),
         hint = 'See crm.business_hours and crm.calendar_exceptions; outside_hours => true books anyway.',
         constraint = 'appointments_business_hours', schema = 'crm', table = 'appointments';
     end if;
   end if;
 end
 $$;
-comment on function crm.check_time(crm.appointments) is
+comment on function crm_internal.check_time(crm.appointments) is
   'internal: raises unless an appointment may be at its time: not in the past, not too soon, not too far, and within '
   'business hours';
 
-create or replace function crm.take_seat(a crm.appointments) returns int
+create or replace function crm_internal.take_seat(a crm.appointments) returns int
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   locked boolean;
@@ -95,17 +95,17 @@ begin
     where r.id = a.resource_id and s <> all (taken)
     order by s = a.seat desc nulls last, s limit 1;
     if seat is null then
-      perform crm.raise_taken(a);
+      perform crm_internal.raise_taken(a);
     end if;
   end loop;
   return seat;
 end
 $$;
-comment on function crm.take_seat(crm.appointments) is
+comment on function crm_internal.take_seat(crm.appointments) is
   'internal: a free seat of the resource, which stays free until this transaction ends; or the error of who came '
   'second';
 
-create or replace function crm.appointment_defaults(a crm.appointments) returns crm.appointments
+create or replace function crm_internal.appointment_defaults(a crm.appointments) returns crm.appointments
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   service crm.services;
@@ -153,22 +153,22 @@ begin
   return a;
 end
 $$;
-comment on function crm.appointment_defaults(crm.appointments) is
+comment on function crm_internal.appointment_defaults(crm.appointments) is
   'internal: a new appointment with what was not given taken from its service, contact and account';
 
-create or replace function crm.appointment_rules() returns trigger
+create or replace function crm_internal.appointment_rules() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   moved boolean := false;
   visible_change boolean;
 begin
   perform crm.check_link(new.meeting_link);
-  perform crm.check_text('location', new.location, 1000, true);
-  perform crm.check_text('notes', new.notes, 20000);
-  perform crm.check_text('internal_notes', new.internal_notes, 20000);
-  perform crm.check_text('external_id', new.external_id, 1000, true);
-  perform crm.check_text('the reason', new.status_reason, 2000);
-  perform crm.check_text('custom_attributes', new.custom_attributes::text, 100000);
+  perform crm_internal.check_text('location', new.location, 1000, true);
+  perform crm_internal.check_text('notes', new.notes, 20000);
+  perform crm_internal.check_text('internal_notes', new.internal_notes, 20000);
+  perform crm_internal.check_text('external_id', new.external_id, 1000, true);
+  perform crm_internal.check_text('the reason', new.status_reason, 2000);
+  perform crm_internal.check_text('custom_attributes', new.custom_attributes::text, 100000);
   if jsonb_typeof(new.custom_attributes) <> 'object' then
     raise exception using errcode = 'invalid_parameter_value',
       message = format('custom_attributes is of type %s', jsonb_typeof(new.custom_attributes)),
@@ -179,8 +179,8 @@ begin
       raise exception using errcode = 'null_value_not_allowed', message = 'an appointment needs a start',
         hint = 'Give starts_at.';
     end if;
-    new := crm.appointment_defaults(new);
-    perform crm.check_transition(null, new.status);
+    new := crm_internal.appointment_defaults(new);
+    perform crm_internal.check_transition(null, new.status);
     new.created_by := coalesce(new.created_by, crm.current_actor());
     new.status_changed_by := coalesce(new.status_changed_by, new.created_by);
   else
@@ -196,7 +196,7 @@ begin
       new.status := 'rescheduled';
     end if;
     if moved or new.status <> old.status then
-      perform crm.check_transition(old.status, new.status);
+      perform crm_internal.check_transition(old.status, new.status);
       if new.status = 'rescheduled' and not moved and old.live then
         raise exception using errcode = 'invalid_parameter_value',
           message = format('the appointment is at %s already', new.starts_at),
@@ -224,25 +224,25 @@ begin
   select s.live into new.live from crm.appointment_statuses s where s.name = new.status;
   if new.ends_at < new.starts_at then
     -- A range cannot be made of it; the same error as for the others.
-    perform crm.check_time(new);
+    perform crm_internal.check_time(new);
   end if;
   new.blocked := tstzrange(new.starts_at - new.buffer_before, new.ends_at + new.buffer_after);
   if not new.live then
     new.seat := coalesce(new.seat, 1);
   elsif tg_op = 'INSERT' then
-    perform crm.check_penalty(new.contact_id);
-    perform crm.check_time(new);
-    new.seat := crm.take_seat(new);
+    perform crm_internal.check_penalty(new.contact_id);
+    perform crm_internal.check_time(new);
+    new.seat := crm_internal.take_seat(new);
   elsif moved or not old.live then
-    perform crm.check_time(new);
-    new.seat := crm.take_seat(new);
+    perform crm_internal.check_time(new);
+    new.seat := crm_internal.take_seat(new);
   elsif (new.blocked, new.resource_id, new.seat) is distinct from (old.blocked, old.resource_id, old.seat) then
-    new.seat := crm.take_seat(new);
+    new.seat := crm_internal.take_seat(new);
   end if;
   return new;
 end
 $$;
-comment on function crm.appointment_rules() is
+comment on function crm_internal.appointment_rules() is
   'trigger: status by the table of transitions, time to come and within hours, no overlap, what was not given taken '
   'from service, contact and account';
-create or replace trigger appointment_rules before insert or update on crm.appointments for each row execute function crm.appointment_rules();
+create or replace trigger appointment_rules before insert or update on crm.appointments for each row execute function crm_internal.appointment_rules();

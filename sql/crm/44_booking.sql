@@ -1,6 +1,6 @@
 -- Room 44, booking: the verbs.
 
-create or replace function crm.check_writable(account uuid) returns void
+create or replace function crm_internal.check_writable(account uuid) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if crm.current_user_id() is not null and account not in (select crm.my_accounts(true)) then
@@ -9,7 +9,7 @@ begin
   end if;
 end
 $$;
-comment on function crm.check_writable(uuid) is
+comment on function crm_internal.check_writable(uuid) is
   'internal: raises when the current user may not change rows of this account';
 
 create or replace function crm.appointment(id bigint, to_change boolean = false) returns crm.appointments
@@ -23,7 +23,7 @@ begin
       message = format('there is no appointment %s', coalesce(appointment.id::text, '(null)'));
   end if;
   if to_change then
-    perform crm.check_writable(found_one.account_id);
+    perform crm_internal.check_writable(found_one.account_id);
     select a.* into found_one from crm.appointments a where a.id = appointment.id for no key update;
   end if;
   return found_one;
@@ -50,8 +50,8 @@ declare
   broken text;
   taken boolean := false;
 begin
-  perform crm.check_writable(asked.account_id);
-  perform crm.check_duration(duration);
+  perform crm_internal.check_writable(asked.account_id);
+  perform crm_internal.check_duration(duration);
   -- Always the lead first, then the resource: two sessions never wait for each other.
   if lead is not null then
     select l.* into for_lead from crm.leads l where l.id = lead and l.account_id = asked.account_id for no key update;
@@ -67,7 +67,7 @@ begin
     raise exception using errcode = 'null_value_not_allowed', message = 'no contact or lead given',
       hint = 'Pass contact => ... or lead => ....';
   end if;
-  candidates := crm.resources_of(asked, resource);
+  candidates := crm_internal.resources_of(asked, resource);
   if candidates = '{}' then
     raise exception using errcode = 'object_not_in_prerequisite_state',
       message = format('no resource offers the service "%s"', asked.name),
@@ -93,7 +93,7 @@ begin
       if candidate = candidates[cardinality(candidates)] then
         raise exception using errcode = case when taken then 'exclusion_violation' else 'check_violation' end, constraint = broken,
           message = format('nobody is %s at %s', case when taken then 'free' else 'there' end, crm.local_time(book_appointment.starts_at, zone)),
-          detail = crm.next_slots(candidates, coalesce(duration, asked.duration), asked.buffer_before, asked.buffer_after, book_appointment.starts_at, zone),
+          detail = crm_internal.next_slots(candidates, coalesce(duration, asked.duration), asked.buffer_before, asked.buffer_after, book_appointment.starts_at, zone),
           hint = 'Ask crm.free_slots() for others.', schema = 'crm', table = 'appointments';
       end if;
     end;
@@ -114,19 +114,19 @@ comment on function crm.book_appointment(bigint, bigint, bigint, timestamptz, in
   '23P01, outside of hours: 23514, both with the next free slots in the detail; the past and what is out of range: '
   '22023; a missed appointment not forgiven yet: 55000; an id that is not there for you: P0002';
 
-create or replace function crm.change_status(a crm.appointments, status text, reason text, by text) returns crm.appointments
+create or replace function crm_internal.change_status(a crm.appointments, status text, reason text, by text) returns crm.appointments
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   changed crm.appointments;
 begin
-  perform crm.check_transition(a.status, change_status.status);
+  perform crm_internal.check_transition(a.status, change_status.status);
   update crm.appointments o set status = change_status.status, status_reason = reason,
     status_changed_by = coalesce(by, crm.current_actor()), status_changed_at = clock_timestamp()
   where o.id = a.id returning o.* into changed;
   return changed;
 end
 $$;
-comment on function crm.change_status(crm.appointments, text, text, text) is
+comment on function crm_internal.change_status(crm.appointments, text, text, text) is
   'internal: another status, with who and why';
 
 create or replace function crm.reschedule_appointment(
@@ -138,15 +138,15 @@ declare
   asked crm.services;
   changed crm.appointments;
 begin
-  perform crm.check_transition(a.status, 'rescheduled');
+  perform crm_internal.check_transition(a.status, 'rescheduled');
   if starts_at is null then
     raise exception using errcode = 'null_value_not_allowed', message = 'an appointment needs a start',
       hint = 'To put it off with no new time: crm.postpone_appointment().';
   end if;
-  perform crm.check_duration(duration);
+  perform crm_internal.check_duration(duration);
   if resource is not null then
     select s.* into asked from crm.services s where s.id = a.service_id;
-    perform crm.resources_of(asked, resource);
+    perform crm_internal.resources_of(asked, resource);
   end if;
   update crm.appointments o set status = 'rescheduled', starts_at = reschedule_appointment.starts_at,
     ends_at = reschedule_appointment.starts_at + coalesce(duration, a.ends_at - a.starts_at),
@@ -162,21 +162,21 @@ comment on function crm.reschedule_appointment(bigint, timestamptz, text, bigint
 
 create or replace function crm.postpone_appointment(id bigint, reason text = null, by text = null) returns crm.appointments
 language sql set search_path = pg_catalog, pg_temp as $$
-  select crm.change_status(crm.appointment(id, true), 'postponed', reason, by)
+  select crm_internal.change_status(crm.appointment(id, true), 'postponed', reason, by)
 $$;
 comment on function crm.postpone_appointment(bigint, text, text) is
   'put an appointment off, with no new time yet: its slot is free again; reschedule_appointment() gives it a new one';
 
 create or replace function crm.cancel_appointment(id bigint, reason text = null, by text = null) returns crm.appointments
 language sql set search_path = pg_catalog, pg_temp as $$
-  select crm.change_status(crm.appointment(id, true), 'cancelled', reason, by)
+  select crm_internal.change_status(crm.appointment(id, true), 'cancelled', reason, by)
 $$;
 comment on function crm.cancel_appointment(bigint, text, text) is
   'call an appointment off, for good; by: who did, default crm.current_actor()';
 
 create or replace function crm.confirm_appointment(id bigint, by text = null) returns crm.appointments
 language sql set search_path = pg_catalog, pg_temp as $$
-  select crm.change_status(crm.appointment(id, true), 'confirmed', null, by)
+  select crm_internal.change_status(crm.appointment(id, true), 'confirmed', null, by)
 $$;
 comment on function crm.confirm_appointment(bigint, text) is 'the client confirmed the appointment';
 
@@ -194,7 +194,7 @@ begin
       message = format('the attendance of appointment %s is recorded already: %s', a.id, a.status),
       hint = 'To correct it: crm.record_attendance(..., correction => true) with the other value.';
   end if;
-  return crm.change_status(a, case when attended then 'completed' else 'no_show' end, note, by);
+  return crm_internal.change_status(a, case when attended then 'completed' else 'no_show' end, note, by);
 end
 $$;
 comment on function crm.record_attendance(bigint, boolean, text, boolean, text) is
@@ -212,8 +212,8 @@ begin
       message = format('there is no penalty %s', coalesce(lift_penalty.id::text, '(null)')),
       hint = 'They are in crm.active_penalties.';
   end if;
-  perform crm.check_writable(lifted.account_id);
-  perform crm.check_text('the reason', lift_penalty.reason, 2000);
+  perform crm_internal.check_writable(lifted.account_id);
+  perform crm_internal.check_text('the reason', lift_penalty.reason, 2000);
   update crm.penalties p set lifted_at = frontdesk.now(), lifted_by = crm.current_actor(), lift_reason = lift_penalty.reason
   where p.id = lift_penalty.id and p.lifted_at is null returning p.* into lifted;
   if not found then

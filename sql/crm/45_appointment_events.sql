@@ -44,16 +44,16 @@ comment on function crm.appointment_payload(crm.appointments) is
   'what a webhook says of an appointment: with its client, service and resource, its times in UTC, on the client''s '
   'clock, and in the client''s words. internal_notes are not in it';
 
-create or replace function crm.record_change(a crm.appointments, old_status text, old_starts_at timestamptz) returns void
+create or replace function crm_internal.record_change(a crm.appointments, old_status text, old_starts_at timestamptz) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   insert into crm.appointment_status_history (account_id, appointment_id, old_status, new_status, old_starts_at, new_starts_at, changed_by, reason)
   values (a.account_id, a.id, old_status, a.status, old_starts_at, a.starts_at, coalesce(a.status_changed_by, crm.current_actor()), a.status_reason);
 end
 $$;
-comment on function crm.record_change(crm.appointments, text, timestamptz) is 'internal: one row of history';
+comment on function crm_internal.record_change(crm.appointments, text, timestamptz) is 'internal: one row of history';
 
-create or replace function crm.record_outcome(a crm.appointments, old_status text) returns timestamptz
+create or replace function crm_internal.record_outcome(a crm.appointments, old_status text) returns timestamptz
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   blocked_until timestamptz;
@@ -79,10 +79,10 @@ begin
   return blocked_until;
 end
 $$;
-comment on function crm.record_outcome(crm.appointments, text) is
+comment on function crm_internal.record_outcome(crm.appointments, text) is
   'internal: attendance and penalty; returns until when the client is blocked';
 
-create or replace function crm.appointment_changed() returns trigger
+create or replace function crm_internal.appointment_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   what text;
@@ -91,7 +91,7 @@ declare
 begin
   if tg_relid <> 'crm.appointments'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
     raise exception using errcode = 'trigger_protocol_violated',
-      message = 'crm.appointment_changed() is the trigger of crm.appointments';
+      message = 'crm_internal.appointment_changed() is the trigger of crm.appointments';
   end if;
   if tg_op = 'DELETE' then
     perform frontdesk.emit('appointment.deleted', jsonb_build_object('id', old.id, 'account_id', old.account_id, 'status', old.status,
@@ -99,7 +99,7 @@ begin
     return null;
   end if;
   if tg_op = 'INSERT' then
-    perform crm.record_change(new, null, null);
+    perform crm_internal.record_change(new, null, null);
     -- One that begins with its end was brought from elsewhere: there is nothing to tell.
     what := case when new.live then 'created' end;
     if not new.live then
@@ -107,8 +107,8 @@ begin
       select new.id, new.account_id, new.status = 'completed', new.created_by where new.status in ('completed', 'no_show');
     end if;
   elsif new.status is distinct from old.status or new.starts_at is distinct from old.starts_at then
-    perform crm.record_change(new, old.status, old.starts_at);
-    blocked_until := crm.record_outcome(new, old.status);
+    perform crm_internal.record_change(new, old.status, old.starts_at);
+    blocked_until := crm_internal.record_outcome(new, old.status);
     what := new.status;
     more := jsonb_build_object('previous_status', old.status)
       || case when new.starts_at = old.starts_at then '{}' else jsonb_build_object('previous_starts_at', old.starts_at) end
@@ -117,19 +117,19 @@ begin
     what := 'updated';
   end if;
   if tg_op = 'INSERT' then
-    perform crm.plan_reminders(new) where new.live and not crm.is_sample(new.account_id);
+    perform crm_internal.plan_reminders(new) where new.live and not crm_internal.is_sample(new.account_id);
   elsif (new.live, new.starts_at, new.ends_at, new.service_id) is distinct from (old.live, old.starts_at, old.ends_at, old.service_id)
-    and not crm.is_sample(new.account_id)
+    and not crm_internal.is_sample(new.account_id)
   then
-    perform crm.plan_reminders(new);
+    perform crm_internal.plan_reminders(new);
   end if;
   perform frontdesk.emit('appointment.' || what, crm.appointment_payload(new) || more, new.id::text, new.account_id)
-  where what is not null and not crm.is_sample(new.account_id);
+  where what is not null and not crm_internal.is_sample(new.account_id);
   return null;
 end
 $$;
-comment on function crm.appointment_changed() is
+comment on function crm_internal.appointment_changed() is
   'trigger: history, attendance, penalty, reminders, and one event for what happened. With the rights of the owner of '
   'schema crm: members may not write these themselves, nor emit events';
 create or replace trigger appointment_changed after insert or update or delete on crm.appointments
-  for each row execute function crm.appointment_changed();
+  for each row execute function crm_internal.appointment_changed();

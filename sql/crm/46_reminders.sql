@@ -50,7 +50,7 @@ comment on column crm.appointment_reminders.anchor_at is 'the start or end it be
 create index if not exists appointment_reminders_rule_idx on crm.appointment_reminders (rule_id);
 select crm.protect_from_writing('crm.appointment_reminders');
 
-create or replace function crm.plan_reminders(a crm.appointments) returns void
+create or replace function crm_internal.plan_reminders(a crm.appointments) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   this_moment timestamptz := frontdesk.now();
@@ -86,7 +86,7 @@ begin
   where (m.anchor_at, m.due_at) is distinct from (excluded.anchor_at, excluded.due_at);
 end
 $$;
-comment on function crm.plan_reminders(crm.appointments) is
+comment on function crm_internal.plan_reminders(crm.appointments) is
   'internal: the reminders of an appointment as the rules are now. Those that lie ahead; when none does, the last one '
   'at once. None of an appointment that is not live';
 
@@ -114,49 +114,49 @@ comment on function crm.reminder_payload(crm.appointment_reminders) is
   'internal, called when a timer is due: what its event carries, read at that moment; null: the appointment is not '
   'live any more, or has begun';
 
-create or replace function crm.reminder_rule_changed() returns trigger
+create or replace function crm_internal.reminder_rule_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   account uuid;
 begin
   if tg_relid <> 'crm.reminder_rules'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
     raise exception using errcode = 'trigger_protocol_violated',
-      message = 'crm.reminder_rule_changed() is the trigger of crm.reminder_rules';
+      message = 'crm_internal.reminder_rule_changed() is the trigger of crm.reminder_rules';
   end if;
   account := case when tg_op = 'DELETE' then old.account_id else new.account_id end;
-  perform crm.plan_reminders(a) from crm.appointments a
+  perform crm_internal.plan_reminders(a) from crm.appointments a
   where a.account_id = account and a.live and a.ends_at > frontdesk.now() - interval '1 day'
   order by a.id;
   return null;
 end
 $$;
-comment on function crm.reminder_rule_changed() is
+comment on function crm_internal.reminder_rule_changed() is
   'trigger: what is planned follows the rules. With the rights of the owner of schema crm, as all that keeps the plan';
 create or replace trigger reminder_rule_changed after insert or update or delete on crm.reminder_rules
-  for each row execute function crm.reminder_rule_changed();
+  for each row execute function crm_internal.reminder_rule_changed();
 
-create or replace function crm.seed_reminder_rules(account uuid) returns void
+create or replace function crm_internal.seed_reminder_rules(account uuid) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
   insert into crm.reminder_rules (account_id, kind, "offset")
   values (account, 'reminder', '-24 hours'), (account, 'reminder', '-1 hour'), (account, 'ended', '0'), (account, 'follow_up', '30 minutes')
   on conflict do nothing
 $$;
-comment on function crm.seed_reminder_rules(uuid) is
+comment on function crm_internal.seed_reminder_rules(uuid) is
   'internal: what every account begins with: 24 hours and 1 hour before the start, 30 minutes after the end';
 
-create or replace function crm.reminders_account_added() returns trigger
+create or replace function crm_internal.reminders_account_added() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_relid <> 'crm.accounts'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
     raise exception using errcode = 'trigger_protocol_violated',
-      message = 'crm.reminders_account_added() is the trigger of crm.accounts';
+      message = 'crm_internal.reminders_account_added() is the trigger of crm.accounts';
   end if;
-  perform crm.seed_reminder_rules(new.id);
+  perform crm_internal.seed_reminder_rules(new.id);
   return null;
 end
 $$;
-comment on function crm.reminders_account_added() is 'trigger: a new account reminds its clients';
-create or replace trigger reminders_account_added after insert on crm.accounts for each row execute function crm.reminders_account_added();
+comment on function crm_internal.reminders_account_added() is 'trigger: a new account reminds its clients';
+create or replace trigger reminders_account_added after insert on crm.accounts for each row execute function crm_internal.reminders_account_added();
 
 do $$
 declare
@@ -164,7 +164,7 @@ declare
 begin
   -- The first time: an account that has no rules later wants none.
   if not exists (select from frontdesk.reminders r where r.source = 'crm.appointment_reminders') then
-    perform crm.seed_reminder_rules(a.id) from crm.accounts a where not exists (select from crm.reminder_rules r where r.account_id = a.id);
+    perform crm_internal.seed_reminder_rules(a.id) from crm.accounts a where not exists (select from crm.reminder_rules r where r.account_id = a.id);
   end if;
   foreach kind in array '{reminder,ended,follow_up}'::text[] loop
     if not exists (select from frontdesk.reminders r where r.name = 'crm.appointment.' || kind) then

@@ -53,22 +53,22 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
   cross join lateral (select count(*) from crm.appointment_status_history h where h.appointment_id = a.id and h.new_status = 'rescheduled') h (moves)
   where a.starts_at >= coalesce(appointment_stats."from", frontdesk.now() - interval '30 days')
     and a.starts_at < coalesce(appointment_stats."to", frontdesk.now() + interval '30 days')
-    and crm.visible(a.account_id) and (account is null or a.account_id = crm.use_account(account))
+    and crm.visible(a.account_id) and (account is null or a.account_id = crm_internal.this_account(account))
 $$;
 comment on function crm.appointment_stats(timestamptz, timestamptz, uuid) is
   'counts of the appointments that start between two moments (default: 30 days back to 30 days ahead), by status; '
   'upcoming and unresolved (over, and nobody said whether the client came); rates in percent: of those whose '
   'attendance is known, for cancellations of all. account: default all that you see';
 
-create or replace function crm.ics_text(value text) returns text
+create or replace function crm_internal.ics_text(value text) returns text
 immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
   select replace(replace(replace(
     regexp_replace(regexp_replace(replace(value, E'\\', E'\\\\'), E'\\r\\n?', E'\n', 'g'), E'[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]', '', 'g'),
     ';', E'\\;'), ',', E'\\,'), E'\n', E'\\n')
 $$;
-comment on function crm.ics_text(text) is 'internal: TEXT of RFC 5545, 3.3.11';
+comment on function crm_internal.ics_text(text) is 'internal: TEXT of RFC 5545, 3.3.11';
 
-create or replace function crm.ics_fold(line text) returns text
+create or replace function crm_internal.ics_fold(line text) returns text
 immutable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   octets bytea := convert_to(line, 'UTF8');
@@ -89,29 +89,29 @@ begin
   return folded || convert_from(substring(octets from at), 'UTF8');
 end
 $$;
-comment on function crm.ics_fold(text) is 'internal: a content line of RFC 5545, 3.1, folded';
+comment on function crm_internal.ics_fold(text) is 'internal: a content line of RFC 5545, 3.1, folded';
 
-create or replace function crm.ics_person(property text, name text, address text) returns text
+create or replace function crm_internal.ics_person(property text, name text, address text) returns text
 immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
   -- RFC 5545, 3.3.3 and 3.2: a parameter has neither quotes nor control characters, an address is a URI.
   select property || coalesce(format(';CN="%s"', nullif(btrim(regexp_replace(name, '["[:cntrl:]]', '', 'g')), '')), '') || ':' || address
 $$;
-comment on function crm.ics_person(text, text, text) is
+comment on function crm_internal.ics_person(text, text, text) is
   'internal: ORGANIZER or ATTENDEE of RFC 5545; null without an address';
 
-create or replace function crm.mail_uri(email text) returns text
+create or replace function crm_internal.mail_uri(email text) returns text
 immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
   select 'mailto:' || email where email ~ '^[^[:space:][:cntrl:]@"<>]+@[^[:space:][:cntrl:]@"<>]+$'
 $$;
-comment on function crm.mail_uri(text) is 'internal: an e-mail address as a URI; null when it is not one';
+comment on function crm_internal.mail_uri(text) is 'internal: an e-mail address as a URI; null when it is not one';
 
-create or replace function crm.ics_time(property text, moment timestamptz, zone text) returns text
+create or replace function crm_internal.ics_time(property text, moment timestamptz, zone text) returns text
 stable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
   select case when zone in ('UTC', 'Etc/UTC', 'GMT', 'Etc/GMT', 'Z', 'Zulu', 'Etc/Zulu')
     then property || to_char(moment at time zone 'UTC', ':YYYYMMDD"T"HH24MISS"Z"')
     else format('%s;TZID=%s%s', property, zone, to_char(moment at time zone zone, ':YYYYMMDD"T"HH24MISS')) end
 $$;
-comment on function crm.ics_time(text, timestamptz, text) is
+comment on function crm_internal.ics_time(text, timestamptz, text) is
   'internal: DTSTART or DTEND of RFC 5545, on the clocks of a zone, or in UTC';
 
 create or replace function crm.appointment_ics(id bigint, method text = null) returns text
@@ -129,31 +129,31 @@ begin
   -- Nobody is asked to come to what is called off (RFC 5546, 3.2.5).
   how := case when how = 'REQUEST' and is_off then 'CANCEL' else how end;
   return (
-    select string_agg(crm.ics_fold(l.line) || E'\r\n', '' order by l.n)
+    select string_agg(crm_internal.ics_fold(l.line) || E'\r\n', '' order by l.n)
     from crm.services s, crm.contacts c, crm.accounts b, crm.resources r
     left join crm.agents g on g.account_id = r.account_id and g.id = r.agent_id
     cross join lateral (select coalesce(r.timezone, b.timezone)) z (zone)
     cross join lateral unnest(array['BEGIN:VCALENDAR', 'VERSION:2.0', 'PRODID:-//pg_frontdesk//crm//EN', 'CALSCALE:GREGORIAN', 'METHOD:' || how]
-      || case when crm.ics_time('', a.starts_at, z.zone) not like '%Z' then frontdesk.vtimezone(z.zone, a.starts_at, a.ends_at) end || array[
+      || case when crm_internal.ics_time('', a.starts_at, z.zone) not like '%Z' then frontdesk.vtimezone(z.zone, a.starts_at, a.ends_at) end || array[
       'BEGIN:VEVENT',
       format('UID:appointment-%s@%s', a.id, a.account_id),
       'DTSTAMP:' || to_char(a.updated_at at time zone 'UTC', written),
       'CREATED:' || to_char(a.created_at at time zone 'UTC', written),
       'LAST-MODIFIED:' || to_char(a.updated_at at time zone 'UTC', written),
-      crm.ics_time('DTSTART', a.starts_at, z.zone),
-      crm.ics_time('DTEND', a.ends_at, z.zone),
+      crm_internal.ics_time('DTSTART', a.starts_at, z.zone),
+      crm_internal.ics_time('DTEND', a.ends_at, z.zone),
       'SEQUENCE:' || a.revision,
       'STATUS:' || case when how = 'CANCEL' or is_off then 'CANCELLED'
         when a.status in ('confirmed', 'completed', 'no_show') then 'CONFIRMED' else 'TENTATIVE' end,
-      'SUMMARY:' || crm.ics_text(format('%s (%s)', s.name, b.name)),
-      'DESCRIPTION:' || crm.ics_text(nullif(a.notes, '')),
-      'LOCATION:' || crm.ics_text(coalesce(nullif(a.location, ''), a.meeting_link)),
+      'SUMMARY:' || crm_internal.ics_text(format('%s (%s)', s.name, b.name)),
+      'DESCRIPTION:' || crm_internal.ics_text(nullif(a.notes, '')),
+      'LOCATION:' || crm_internal.ics_text(coalesce(nullif(a.location, ''), a.meeting_link)),
       'URL:' || a.meeting_link,
       -- Every method has an organizer (RFC 5546, 3.2); without an address it is at least told which business it is.
-      crm.ics_person('ORGANIZER', b.name, coalesce(crm.mail_uri(b.settings->>'email'), crm.mail_uri(g.settings->>'email'), 'urn:uuid:' || b.id)),
-      case when how <> 'PUBLISH' then crm.ics_person(
+      crm_internal.ics_person('ORGANIZER', b.name, coalesce(crm_internal.mail_uri(b.settings->>'email'), crm_internal.mail_uri(g.settings->>'email'), 'urn:uuid:' || b.id)),
+      case when how <> 'PUBLISH' then crm_internal.ics_person(
         'ATTENDEE;ROLE=REQ-PARTICIPANT' || case how when 'REQUEST' then ';PARTSTAT=NEEDS-ACTION;RSVP=TRUE' else '' end,
-        coalesce(c.name, c.email, c.phone), coalesce(crm.mail_uri(c.email), 'tel:' || substring(coalesce(c.phone, c.whatsapp) from '^\+[0-9]+$'))) end,
+        coalesce(c.name, c.email, c.phone), coalesce(crm_internal.mail_uri(c.email), 'tel:' || substring(coalesce(c.phone, c.whatsapp) from '^\+[0-9]+$'))) end,
       'END:VEVENT', 'END:VCALENDAR']) with ordinality l (line, n)
     where s.id = a.service_id and c.id = a.contact_id and b.id = a.account_id and r.id = a.resource_id and l.line is not null);
 end

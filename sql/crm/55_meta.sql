@@ -55,7 +55,7 @@ comment on column crm.meta_events.frontdesk_event is 'frontdesk.event.id; null: 
 create index if not exists meta_events_lead_idx on crm.meta_events (account_id, lead_id);
 select crm.protect_from_writing('crm.meta_events');
 
-create or replace function crm.us_state(name text) returns text
+create or replace function crm_internal.us_state(name text) returns text
 immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
   select '{"alabama": "al", "alaska": "ak", "arizona": "az", "arkansas": "ar", "california": "ca", "colorado": "co", "connecticut": "ct",
     "delaware": "de", "districtofcolumbia": "dc", "florida": "fl", "georgia": "ga", "hawaii": "hi", "idaho": "id", "illinois": "il",
@@ -67,7 +67,7 @@ immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
     "westvirginia": "wv", "wisconsin": "wi", "wyoming": "wy", "puertorico": "pr", "guam": "gu", "virginislands": "vi",
     "americansamoa": "as", "northernmarianaislands": "mp"}'::jsonb->>name
 $$;
-comment on function crm.us_state(text) is
+comment on function crm_internal.us_state(text) is
   'internal: the ANSI abbreviation of a state of the US, both in lower case without spaces; null: none is called so';
 
 create or replace function crm.meta_normalize(field text, value text, country text = null) returns text
@@ -87,7 +87,7 @@ begin
     when 'ge' then case when bare in ('f', 'female') then 'f' when bare in ('m', 'male') then 'm' end
     when 'db' then case when digits ~ '^(19|20)[0-9]{6}$' and pg_input_is_valid(digits, 'date') then digits end
     when 'ct' then bare
-    when 'st' then case when lower(country) in ('us', 'usa') then coalesce(crm.us_state(bare), bare) else bare end
+    when 'st' then case when lower(country) in ('us', 'usa') then coalesce(crm_internal.us_state(bare), bare) else bare end
     when 'zp' then case when length(split_part(lowered, '-', 1)) > 1 then
       left(regexp_replace(split_part(lowered, '-', 1), '[[:space:]]', '', 'g'), case when lower(country) in ('us', 'usa') then 5 else 100 end) end
     when 'country' then case when bare ~ '^[a-z]{2}$' then bare end
@@ -167,7 +167,7 @@ comment on function crm.meta_event(crm.leads, text, timestamptz, text) is
   'the event that tells Meta of a lead''s arrival in a stage, as it is sent; null: the stage has none. As in select '
   'crm.meta_event(l, l.stage, now(), ''test'') from crm.leads l';
 
-create or replace function crm.tell_meta() returns trigger
+create or replace function crm_internal.tell_meta() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   w record;
@@ -178,7 +178,7 @@ declare
 begin
   if tg_relid <> 'crm.leads'::regclass or tg_level <> 'ROW' or tg_when <> 'AFTER' then
     raise exception using errcode = 'trigger_protocol_violated',
-      message = 'crm.tell_meta() is the trigger of crm.leads';
+      message = 'crm_internal.tell_meta() is the trigger of crm.leads';
   end if;
   consent := coalesce(new.consent, (select c.consent from crm.contacts c where c.id = new.contact_id));
   for w in
@@ -216,7 +216,7 @@ begin
   return null;
 end
 $$;
-comment on function crm.tell_meta() is
+comment on function crm_internal.tell_meta() is
   'trigger, made by the first add_meta_endpoint(): a lead that arrives in a stage with a Meta event becomes that '
   'event, once. Runs as its owner: members neither write meta_events nor emit events';
 
@@ -227,7 +227,7 @@ create or replace function crm.add_meta_endpoint(
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_variable
 begin
-  account := crm.use_account(account);
+  account := crm_internal.this_account(account);
   pixel_id := btrim(pixel_id);
   if coalesce(pixel_id, '') !~ '^[0-9]{1,20}$' then
     raise exception using errcode = 'invalid_parameter_value', message = format('"%s" is not a pixel id', pixel_id),
@@ -270,7 +270,7 @@ begin
       "expires": "6d23h", "expires_from": "event_time"}');
   if not exists (select from pg_trigger t where t.tgrelid = 'crm.leads'::regclass and t.tgname = 'tell_meta') then
     -- Only now: without a pixel a lead costs nothing for it.
-    create trigger tell_meta after insert or update of stage, consent on crm.leads for each row execute function crm.tell_meta();
+    create trigger tell_meta after insert or update of stage, consent on crm.leads for each row execute function crm_internal.tell_meta();
   end if;
   return name;
 end
@@ -287,7 +287,7 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   gone text;
 begin
-  account := crm.use_account(account);
+  account := crm_internal.this_account(account);
   delete from crm.meta_endpoints m where m.account_id = account and m.pixel_id = remove_meta_endpoint.pixel_id returning m.endpoint into gone;
   if gone is null then
     return false;

@@ -43,7 +43,7 @@ create or replace function crm.add_n8n_endpoint(
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_variable
 begin
-  account := crm.use_account(account);
+  account := crm_internal.this_account(account);
   if header_name is null or coalesce(header_value, '') = '' then
     raise exception using errcode = 'null_value_not_allowed', message = 'the webhook would be open to everybody',
       hint = 'Give the name and the value of a credential Header Auth in n8n, and choose it in the Webhook node.';

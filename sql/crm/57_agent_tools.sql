@@ -91,7 +91,7 @@ begin
 end
 $$;
 
-create or replace function crm.check_tool() returns trigger
+create or replace function crm_internal.check_tool() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform frontdesk.check_schema(new.parameters);
@@ -111,9 +111,9 @@ begin
   return new;
 end
 $$;
-comment on function crm.check_tool() is 'trigger: the schema of a tool is one, and its function is there';
+comment on function crm_internal.check_tool() is 'trigger: the schema of a tool is one, and its function is there';
 create or replace trigger check_tool before insert or update of parameters, handler, available on crm.tools
-  for each row execute function crm.check_tool();
+  for each row execute function crm_internal.check_tool();
 
 create or replace function crm.agent(id bigint) returns crm.agents
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -136,7 +136,7 @@ $$;
 comment on function crm.agent(bigint) is
   'this agent, if it is there for the current user, and active; otherwise an error';
 
-create or replace function crm.tool_parameters(account uuid, parameters jsonb) returns jsonb
+create or replace function crm_internal.tool_parameters(account uuid, parameters jsonb) returns jsonb
 stable language sql set search_path = pg_catalog, pg_temp as $$
   select case when parameters #> '{properties,service,enum}' is distinct from '["*"]' then parameters
     -- None, or more than a model reads: any text, and the error says which there are.
@@ -144,10 +144,10 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
     else jsonb_set(parameters, '{properties,service,enum}', s.names) end
   from (select count(*), jsonb_agg(v.name order by v.name) from crm.services v where v.account_id = account and v.active) s (number, names)
 $$;
-comment on function crm.tool_parameters(uuid, jsonb) is
+comment on function crm_internal.tool_parameters(uuid, jsonb) is
   'internal: the schema of a tool''s arguments, with the services that this account has';
 
-create or replace function crm.tools_of(agent crm.agents) returns setof crm.tools
+create or replace function crm_internal.tools_of(agent crm.agents) returns setof crm.tools
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   t crm.tools;
@@ -162,13 +162,13 @@ begin
       execute format('select %s($1)', t.available) into is_available using agent.account_id;
     end if;
     if is_available then
-      t.parameters := crm.tool_parameters(agent.account_id, t.parameters);
+      t.parameters := crm_internal.tool_parameters(agent.account_id, t.parameters);
       return next t;
     end if;
   end loop;
 end
 $$;
-comment on function crm.tools_of(crm.agents) is 'internal: the tools that this agent may use';
+comment on function crm_internal.tools_of(crm.agents) is 'internal: the tools that this agent may use';
 
 create or replace function crm.agent_tools(agent_id bigint)
 returns table (name text, description text, parameters jsonb, openai jsonb, anthropic jsonb)
@@ -176,19 +176,19 @@ stable language sql rows 10 set search_path = pg_catalog, pg_temp as $$
   select t.name, t.description, t.parameters,
     jsonb_build_object('type', 'function', 'function', jsonb_build_object('name', t.name, 'description', t.description, 'parameters', t.parameters)),
     jsonb_build_object('name', t.name, 'description', t.description, 'input_schema', t.parameters)
-  from crm.tools_of(crm.agent(agent_id)) t
+  from crm_internal.tools_of(crm.agent(agent_id)) t
 $$;
 comment on function crm.agent_tools(bigint) is
   'the tools of an agent with the JSON Schemas of their arguments, and ready for OpenAI-compatible and Anthropic '
   'APIs: select jsonb_agg(openai) from crm.agent_tools(1). call_tool() executes what the model answers';
 
-create or replace function crm.tool_error(code text, message text, details jsonb = null) returns jsonb
+create or replace function crm_internal.tool_error(code text, message text, details jsonb = null) returns jsonb
 stable language sql set search_path = pg_catalog, pg_temp as $$
   select jsonb_strip_nulls(jsonb_build_object('ok', false, 'error', jsonb_build_object('code', e.code, 'message', left(tool_error.message, 500),
     'hint', e.hint, 'details', details)))
   from crm.tool_errors e where e.code = tool_error.code
 $$;
-comment on function crm.tool_error(text, text, jsonb) is 'internal: what the model is told of a mistake';
+comment on function crm_internal.tool_error(text, text, jsonb) is 'internal: what the model is told of a mistake';
 
 create or replace function crm.refuse(code text, message text, details jsonb = null) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -199,7 +199,7 @@ $$;
 comment on function crm.refuse(text, text, jsonb) is
   'for handlers of tools: end the call with this error of crm.tool_errors; what the tool did is undone';
 
-create or replace function crm.tool_failure(sqlstate text, "constraint" text, message text, detail text) returns jsonb
+create or replace function crm_internal.tool_failure(sqlstate text, "constraint" text, message text, detail text) returns jsonb
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   what text := case when sqlstate = 'P0001' then "constraint"
@@ -209,13 +209,13 @@ declare
 begin
   if not exists (select from crm.tool_errors e where e.code = what) or what = 'internal_error' then
     -- The model needs no knowledge of the database; the log has it.
-    return crm.tool_error('internal_error', 'The tool failed for a reason of its own.');
+    return crm_internal.tool_error('internal_error', 'The tool failed for a reason of its own.');
   end if;
-  return crm.tool_error(what, message, case
+  return crm_internal.tool_error(what, message, case
     when coalesce(detail, '') = '' then null when pg_input_is_valid(detail, 'jsonb') then detail::jsonb else to_jsonb(detail) end);
 end
 $$;
-comment on function crm.tool_failure(text, text, text, text) is 'internal: what the model is told of an exception';
+comment on function crm_internal.tool_failure(text, text, text, text) is 'internal: what the model is told of an exception';
 
 create or replace function crm.call_tool(agent_id bigint, name text, arguments jsonb = '{}', client jsonb = null) returns jsonb
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -234,27 +234,27 @@ declare
   problem record;
   state text; reason text; message_text text; detail_text text; constraint_text text;
 begin
-  perform crm.check_writable(agent.account_id);
+  perform crm_internal.check_writable(agent.account_id);
   if jsonb_typeof(client) not in ('object', 'null') then
     raise exception using errcode = 'invalid_parameter_value', message = 'client is not a JSON object',
       hint = 'Whom the agent is talking to, as the channel knows them: {"phone": "+525512345678"}, {"email": ...}, {"lead_id": ...} or {"contact_id": ...}.';
   end if;
   select agent.id, agent.account_id, a.timezone, coalesce(agent.settings->>'locale', a.locale), nullif(client, 'null') into context
   from crm.accounts a where a.id = agent.account_id;
-  select t.* into tool from crm.tools_of(agent) t where t.name = call_tool.name;
+  select t.* into tool from crm_internal.tools_of(agent) t where t.name = call_tool.name;
   -- Some models send the object as a text.
   if jsonb_typeof(given) = 'string' and pg_input_is_valid(given #>> '{}', 'jsonb') then
     given := (given #>> '{}')::jsonb;
   end if;
   given := coalesce(nullif(given, 'null'), '{}');
   if tool.name is null then
-    answer := crm.tool_error('unknown_tool', format('There is no tool "%s".', left(name, 100)), (select jsonb_agg(t.name) from crm.tools_of(agent) t));
+    answer := crm_internal.tool_error('unknown_tool', format('There is no tool "%s".', left(name, 100)), (select jsonb_agg(t.name) from crm_internal.tools_of(agent) t));
   elsif pg_column_size(given) > largest or octet_length(given::text) > largest then
-    answer := crm.tool_error('too_long', format('The arguments have more than %s bytes.', largest));
+    answer := crm_internal.tool_error('too_long', format('The arguments have more than %s bytes.', largest));
   else
     select jsonb_agg(jsonb_build_object('path', v.path, 'message', v.message)) into mistakes from frontdesk.validate_json(tool.parameters, given) v;
     if mistakes is not null then
-      answer := crm.tool_error('invalid_arguments', 'The arguments do not fit the schema of the tool.', mistakes);
+      answer := crm_internal.tool_error('invalid_arguments', 'The arguments do not fit the schema of the tool.', mistakes);
     else
       perform set_config('crm.actor', 'agent ' || agent.name, true);
       begin
@@ -267,7 +267,7 @@ begin
           -- The whole transaction must be begun again.
           raise;
         end if;
-        answer := crm.tool_failure(state, constraint_text, message_text, detail_text);
+        answer := crm_internal.tool_failure(state, constraint_text, message_text, detail_text);
         if answer #>> '{error,code}' = 'internal_error' then
           reason := format('%s %s', state, message_text);
           raise warning using message = format('tool %s of agent "%s" failed: %s', tool.name, agent.name, message_text),

@@ -1,6 +1,6 @@
 -- Room 58, the tools that come with the front desk: slots, appointments, leads, knowledge.
 
-create or replace function crm.tool_moment(what text, moment text, timezone text, whole_day boolean = false) returns timestamptz
+create or replace function crm_internal.tool_moment(what text, moment text, timezone text, whole_day boolean = false) returns timestamptz
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if moment is null then
@@ -18,20 +18,20 @@ begin
   perform crm.refuse('invalid_arguments', format('%s is not a valid point in time: %s', what, moment));
 end
 $$;
-comment on function crm.tool_moment(text, text, text, boolean) is
+comment on function crm_internal.tool_moment(text, text, text, boolean) is
   'internal: a moment as a model writes it; without an offset it is in that time zone';
 
-create or replace function crm.tool_timezone(context crm.tool_context, arguments jsonb) returns text
+create or replace function crm_internal.tool_timezone(context crm.tool_context, arguments jsonb) returns text
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform frontdesk.check_timezone(arguments->>'timezone') where arguments ? 'timezone';
   return coalesce(arguments->>'timezone', context.client->>'timezone', context.timezone);
 end
 $$;
-comment on function crm.tool_timezone(crm.tool_context, jsonb) is
+comment on function crm_internal.tool_timezone(crm.tool_context, jsonb) is
   'internal: the clock that a call is about: of its arguments, the client, the account';
 
-create or replace function crm.tool_service(context crm.tool_context, arguments jsonb) returns bigint
+create or replace function crm_internal.tool_service(context crm.tool_context, arguments jsonb) returns bigint
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   ids bigint[] := array(
@@ -45,10 +45,10 @@ begin
   return ids[1];
 end
 $$;
-comment on function crm.tool_service(crm.tool_context, jsonb) is
+comment on function crm_internal.tool_service(crm.tool_context, jsonb) is
   'internal: the service by its name; the only one when none is named';
 
-create or replace function crm.tool_resource(context crm.tool_context, arguments jsonb) returns bigint
+create or replace function crm_internal.tool_resource(context crm.tool_context, arguments jsonb) returns bigint
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   id bigint := (select r.id from crm.resources r where r.account_id = context.account_id and r.active and r.name = arguments->>'resource');
@@ -60,10 +60,10 @@ begin
   return id;
 end
 $$;
-comment on function crm.tool_resource(crm.tool_context, jsonb) is
+comment on function crm_internal.tool_resource(crm.tool_context, jsonb) is
   'internal: the resource by its name; null when none is named';
 
-create or replace function crm.tool_contacts(context crm.tool_context, arguments jsonb) returns bigint[]
+create or replace function crm_internal.tool_contacts(context crm.tool_context, arguments jsonb) returns bigint[]
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   -- What the channel says counts; what the model says only where the channel says nothing.
@@ -84,14 +84,14 @@ begin
     order by c.id);
 end
 $$;
-comment on function crm.tool_contacts(crm.tool_context, jsonb) is
+comment on function crm_internal.tool_contacts(crm.tool_context, jsonb) is
   'internal: the contacts that the client of this call is: as the application says, else by the e-mail address or '
   'phone number that the model gives';
 
-create or replace function crm.tool_appointment(context crm.tool_context, arguments jsonb) returns crm.appointments
+create or replace function crm_internal.tool_appointment(context crm.tool_context, arguments jsonb) returns crm.appointments
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  contacts bigint[] := crm.tool_contacts(context, arguments);
+  contacts bigint[] := crm_internal.tool_contacts(context, arguments);
   found_ones crm.appointments[];
 begin
   if context.client is null and not arguments ?| '{email,phone}' then
@@ -116,29 +116,29 @@ begin
   return found_ones[1];
 end
 $$;
-comment on function crm.tool_appointment(crm.tool_context, jsonb) is
+comment on function crm_internal.tool_appointment(crm.tool_context, jsonb) is
   'internal: the appointment that a call is about, if it is that client''s. Of others nothing is said, not even that '
   'they are there';
 
-create or replace function crm.tool_result(a crm.appointments) returns jsonb
+create or replace function crm_internal.tool_result(a crm.appointments) returns jsonb
 stable language sql set search_path = pg_catalog, pg_temp as $$
   select jsonb_strip_nulls(jsonb_build_object('appointment_id', a.id, 'status', p->'status', 'service', p->'service', 'resource', p->'resource',
     'starts_at', p->'local_starts_at', 'ends_at', p->'local_ends_at', 'timezone', p->'timezone', 'text', p->'starts_at_text',
     'meeting_link', p->'meeting_link', 'location', p->'location'))
   from crm.appointment_payload(a) p
 $$;
-comment on function crm.tool_result(crm.appointments) is
+comment on function crm_internal.tool_result(crm.appointments) is
   'internal: what a model is told of an appointment: nothing about the client that it does not know';
 
 create or replace function crm.tool_find_slots(context crm.tool_context, arguments jsonb) returns jsonb
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  zone text := crm.tool_timezone(context, arguments);
-  service bigint := crm.tool_service(context, arguments);
-  first timestamptz := greatest(crm.tool_moment('from', arguments->>'from', zone, true), frontdesk.now());
+  zone text := crm_internal.tool_timezone(context, arguments);
+  service bigint := crm_internal.tool_service(context, arguments);
+  first timestamptz := greatest(crm_internal.tool_moment('from', arguments->>'from', zone, true), frontdesk.now());
   last timestamptz := coalesce(
     -- A day as the end is the whole of it.
-    crm.tool_moment('to', arguments->>'to', zone, true) + case when arguments->>'to' ~ '^[0-9-]{10}$' then interval '1 day' else '0' end,
+    crm_internal.tool_moment('to', arguments->>'to', zone, true) + case when arguments->>'to' ~ '^[0-9-]{10}$' then interval '1 day' else '0' end,
     first + interval '7 days');
   how_many int := coalesce((arguments->>'limit')::int, 10);
   slots jsonb;
@@ -151,7 +151,7 @@ begin
   into slots
   from (
     select lower(f.slot) as starts_at, upper(f.slot) as ends_at, min(f.local_text) as local_text, jsonb_agg(f.resource_name order by f.resource_name) as resources
-    from crm.available_slots(service, first, last, zone, crm.tool_resource(context, arguments),
+    from crm.available_slots(service, first, last, zone, crm_internal.tool_resource(context, arguments),
       make_interval(mins => coalesce((arguments->>'step_minutes')::int, 30)), make_interval(mins => (arguments->>'duration_minutes')::int), context.locale) f
     group by f.slot order by f.slot limit how_many + 1) s;
   return jsonb_build_object('timezone', zone, 'slots', coalesce((select jsonb_agg(s order by n) from jsonb_array_elements(slots) with ordinality e (s, n) where n <= how_many), '[]'),
@@ -161,7 +161,7 @@ $$;
 comment on function crm.tool_find_slots(crm.tool_context, jsonb) is
   'tool: free times, on the client''s clock and in words';
 
-create or replace function crm.tool_lead(context crm.tool_context, arguments jsonb) returns crm.leads
+create or replace function crm_internal.tool_lead(context crm.tool_context, arguments jsonb) returns crm.leads
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   known crm.leads;
@@ -188,12 +188,12 @@ begin
   return crm.upsert_lead(given);
 end
 $$;
-comment on function crm.tool_lead(crm.tool_context, jsonb) is 'internal: the lead of a call''s client, made or touched';
+comment on function crm_internal.tool_lead(crm.tool_context, jsonb) is 'internal: the lead of a call''s client, made or touched';
 
 create or replace function crm.tool_upsert_lead(context crm.tool_context, arguments jsonb) returns jsonb
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  lead crm.leads := crm.tool_lead(context, arguments);
+  lead crm.leads := crm_internal.tool_lead(context, arguments);
 begin
   return jsonb_build_object('lead_id', lead.id, 'new', lead.touches <= 1);
 end
@@ -204,10 +204,10 @@ comment on function crm.tool_upsert_lead(crm.tool_context, jsonb) is
 create or replace function crm.tool_book_appointment(context crm.tool_context, arguments jsonb) returns jsonb
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  zone text := crm.tool_timezone(context, arguments);
-  service bigint := crm.tool_service(context, arguments);
-  resource bigint := crm.tool_resource(context, arguments);
-  starts_at timestamptz := crm.tool_moment('starts_at', arguments->>'starts_at', zone);
+  zone text := crm_internal.tool_timezone(context, arguments);
+  service bigint := crm_internal.tool_service(context, arguments);
+  resource bigint := crm_internal.tool_resource(context, arguments);
+  starts_at timestamptz := crm_internal.tool_moment('starts_at', arguments->>'starts_at', zone);
   contact bigint;
   lead crm.leads;
   booked crm.appointments;
@@ -219,11 +219,11 @@ begin
         message = format('there is no contact %s', left(context.client->>'contact_id', 40));
     end if;
   else
-    lead := crm.tool_lead(context, arguments - '{starts_at,timezone,duration_minutes,resource,notes}'::text[]);
+    lead := crm_internal.tool_lead(context, arguments - '{starts_at,timezone,duration_minutes,resource,notes}'::text[]);
   end if;
   booked := crm.book_appointment(contact => contact, lead => lead.id, service => service, starts_at => starts_at,
     duration => make_interval(mins => (arguments->>'duration_minutes')::int), resource => resource, timezone => zone, notes => arguments->>'notes');
-  return crm.tool_result(booked);
+  return crm_internal.tool_result(booked);
 end
 $$;
 comment on function crm.tool_book_appointment(crm.tool_context, jsonb) is
@@ -232,12 +232,12 @@ comment on function crm.tool_book_appointment(crm.tool_context, jsonb) is
 create or replace function crm.tool_reschedule_appointment(context crm.tool_context, arguments jsonb) returns jsonb
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  a crm.appointments := crm.tool_appointment(context, arguments);
+  a crm.appointments := crm_internal.tool_appointment(context, arguments);
   zone text := coalesce(arguments->>'timezone', a.timezone);
 begin
   perform frontdesk.check_timezone(zone);
-  a := crm.reschedule_appointment(a.id, crm.tool_moment('starts_at', arguments->>'starts_at', zone), arguments->>'reason');
-  return crm.tool_result(a);
+  a := crm.reschedule_appointment(a.id, crm_internal.tool_moment('starts_at', arguments->>'starts_at', zone), arguments->>'reason');
+  return crm_internal.tool_result(a);
 end
 $$;
 comment on function crm.tool_reschedule_appointment(crm.tool_context, jsonb) is
@@ -246,10 +246,10 @@ comment on function crm.tool_reschedule_appointment(crm.tool_context, jsonb) is
 create or replace function crm.tool_cancel_appointment(context crm.tool_context, arguments jsonb) returns jsonb
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  a crm.appointments := crm.tool_appointment(context, arguments);
+  a crm.appointments := crm_internal.tool_appointment(context, arguments);
 begin
   a := crm.cancel_appointment(a.id, arguments->>'reason');
-  return crm.tool_result(a);
+  return crm_internal.tool_result(a);
 end
 $$;
 comment on function crm.tool_cancel_appointment(crm.tool_context, jsonb) is

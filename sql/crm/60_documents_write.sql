@@ -6,7 +6,7 @@ create or replace function crm.add_document(
 returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  owner uuid := crm.use_account(account);
+  owner uuid := crm_internal.this_account(account);
   found crm.documents;
 begin
   select * into found from crm.documents d
@@ -30,7 +30,7 @@ comment on function crm.add_document(text, text, text, jsonb, @schema:vector@.ve
   'put a document into the knowledge base, and its id. Without an embedding it is cut into passages, which the engine '
   'embeds. The same content under the same title and category again is the same document';
 
-create or replace function crm.find_document(document bigint) returns crm.documents
+create or replace function crm_internal.find_document(document bigint) returns crm.documents
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   found crm.documents;
@@ -45,7 +45,7 @@ begin
   return found;
 end
 $$;
-comment on function crm.find_document(bigint) is
+comment on function crm_internal.find_document(bigint) is
   'internal: this document, locked, if it is there and the current user may change it';
 
 create or replace function crm.replace_document(
@@ -55,7 +55,7 @@ create or replace function crm.replace_document(
 returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  old crm.documents := crm.find_document(document);
+  old crm.documents := crm_internal.find_document(document);
   new_id bigint;
 begin
   if old.superseded_by is not null then
@@ -90,7 +90,7 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   versions bigint[];
 begin
-  perform crm.find_document(document);
+  perform crm_internal.find_document(document);
   with recursive earlier as (
     select d.id from crm.documents d where d.id = document
     union
@@ -113,7 +113,7 @@ create or replace function crm.configure_knowledge(
 returns crm.knowledge_settings
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  owner uuid := crm.use_account(account);
+  owner uuid := crm_internal.this_account(account);
   before crm.knowledge_settings;
   s crm.knowledge_settings;
 begin
@@ -143,7 +143,7 @@ comment on function crm.configure_knowledge(text, int, int, int, uuid) is
   'change how the documents of an account are embedded and cut. With another model or number of dimensions all its '
   'vectors are computed again, with another size all its passages are cut again. What is not given stays';
 
-create or replace function crm.set_document_dimensions(dimensions int) returns text
+create or replace function crm_internal.set_document_dimensions(dimensions int) returns text
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   r record;
@@ -163,7 +163,7 @@ begin
               else format('crm.documents.embedding takes vectors of %s dimensions', dimensions) end;
 end
 $$;
-comment on function crm.set_document_dimensions(int) is
+comment on function crm_internal.set_document_dimensions(int) is
   'the dimensions of crm.documents.embedding, for applications that embed by themselves: 1536 at first; null: any, '
   'when accounts differ. Vector indexes of the table go, and come back by themselves. The passages of '
   'crm.document_chunks need nothing of this';

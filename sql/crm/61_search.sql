@@ -2,19 +2,19 @@
 -- their own are searched alike; id is the document's.
 
 -- These took SQL as a text. Nothing that an application may call does.
-drop function if exists crm.nearest_in(regclass, @schema:vector@.vector, text, int, text);
-drop function if exists crm.nearest_documents(@schema:vector@.vector, text, int);
-drop function if exists crm.match_filtered(@schema:vector@.vector, text, int);
+drop function if exists crm_internal.nearest_in(regclass, @schema:vector@.vector, text, int, text);
+drop function if exists crm_internal.nearest_documents(@schema:vector@.vector, text, int);
+drop function if exists crm_internal.match_filtered(@schema:vector@.vector, text, int);
 drop function if exists crm.filter_is_indexed(text);
 do $$
 begin
-  if exists (select from pg_proc p where p.oid = to_regprocedure('crm.search_filter(text,jsonb,uuid)') and p.prorettype = 'text'::regtype) then
-    drop function crm.search_filter(text, jsonb, uuid);
+  if exists (select from pg_proc p where p.oid = to_regprocedure('crm_internal.search_filter(text,jsonb,uuid)') and p.prorettype = 'text'::regtype) then
+    drop function crm_internal.search_filter(text, jsonb, uuid);
   end if;
 end
 $$;
 
-create or replace function crm.search_filter(category text, filter jsonb, account uuid) returns jsonb
+create or replace function crm_internal.search_filter(category text, filter jsonb, account uuid) returns jsonb
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   conditions jsonb := '[]';
@@ -26,7 +26,7 @@ begin
     conditions := conditions || jsonb_build_object('column', 'metadata', 'matches', filter);
   end if;
   if account is not null then
-    conditions := conditions || jsonb_build_object('column', 'account_id', 'is', crm.use_account(account));
+    conditions := conditions || jsonb_build_object('column', 'account_id', 'is', crm_internal.this_account(account));
   elsif crm.current_user_id() is not null then
     -- For a role that row level security lets through; for the others it says the same as their policy.
     conditions := conditions || jsonb_build_object('column', 'account_id', 'in', array(select crm.my_accounts()));
@@ -34,11 +34,11 @@ begin
   return nullif(conditions, '[]');
 end
 $$;
-comment on function crm.search_filter(text, jsonb, uuid) is
+comment on function crm_internal.search_filter(text, jsonb, uuid) is
   'internal: the conditions on a document or passage, as frontdesk.find_nearest() takes them; null: all. Plain '
   'objects and arrays in the filter are what must be contained, as @> reads them';
 
-create or replace function crm.check_search(embedding @schema:vector@.vector, count int, threshold float8) returns void
+create or replace function crm_internal.check_search(embedding @schema:vector@.vector, count int, threshold float8) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform frontdesk.check_search('crm.documents', embedding,
@@ -47,10 +47,10 @@ begin
        union select s.dimensions from crm.knowledge_settings s) e (dimensions) where e.dimensions is not null), count, threshold);
 end
 $$;
-comment on function crm.check_search(@schema:vector@.vector, int, float8) is
+comment on function crm_internal.check_search(@schema:vector@.vector, int, float8) is
   'internal: an error for what the documents cannot be searched with';
 
-create or replace function crm.nearest_in(passages boolean, embedding @schema:vector@.vector, conditions jsonb, count int, forced text = null)
+create or replace function crm_internal.nearest_in(passages boolean, embedding @schema:vector@.vector, conditions jsonb, count int, forced text = null)
 returns table (place tid, similarity float8, way text)
 stable rows 10 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -61,32 +61,32 @@ begin
     case when passages then '{document_id,id}' else '{id}' end::name[], coalesce(current_setting('hnsw.ef_search', true)::int, 40), forced) n;
 end
 $$;
-comment on function crm.nearest_in(boolean, @schema:vector@.vector, jsonb, int, text) is
+comment on function crm_internal.nearest_in(boolean, @schema:vector@.vector, jsonb, int, text) is
   'internal: the nearest passages or documents; conditions: of search_filter(); forced: index or exact';
 
-create or replace function crm.nearest_documents(embedding @schema:vector@.vector, conditions jsonb, count int)
+create or replace function crm_internal.nearest_documents(embedding @schema:vector@.vector, conditions jsonb, count int)
 returns table (passage boolean, place tid, similarity float8)
 stable rows 10 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if coalesce((select a.atttypmod from pg_attribute a where a.attrelid = 'crm.documents'::regclass and a.attname = 'embedding'), -1)
        in (-1, @schema:vector@.vector_dims(embedding)) and pg_relation_size('crm.documents') > 0 then
-    return query select false, n.place, n.similarity from crm.nearest_in(false, embedding, conditions, count) n;
+    return query select false, n.place, n.similarity from crm_internal.nearest_in(false, embedding, conditions, count) n;
   end if;
   if pg_relation_size('crm.document_chunks') > 0 then
-    return query select true, n.place, n.similarity from crm.nearest_in(true, embedding, conditions, count) n;
+    return query select true, n.place, n.similarity from crm_internal.nearest_in(true, embedding, conditions, count) n;
   end if;
 end
 $$;
-comment on function crm.nearest_documents(@schema:vector@.vector, jsonb, int) is
+comment on function crm_internal.nearest_documents(@schema:vector@.vector, jsonb, int) is
   'internal: the nearest documents and the nearest passages, count of each';
 
-create or replace function crm.match_filtered(embedding @schema:vector@.vector, conditions jsonb, count int)
+create or replace function crm_internal.match_filtered(embedding @schema:vector@.vector, conditions jsonb, count int)
 returns table (id bigint, content text, title varchar, metadata jsonb, category varchar, similarity float8)
 stable rows 5 language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
-  with n as materialized (select * from crm.nearest_documents(embedding, conditions, count))
+  with n as materialized (select * from crm_internal.nearest_documents(embedding, conditions, count))
   select d.id, d.content, d.title, d.metadata, d.category, n.similarity
   from n join crm.documents d on d.ctid = n.place where not n.passage
   union all
@@ -94,10 +94,10 @@ begin
   from n join crm.document_chunks c on c.ctid = n.place where n.passage;
 end
 $$;
-comment on function crm.match_filtered(@schema:vector@.vector, jsonb, int) is
+comment on function crm_internal.match_filtered(@schema:vector@.vector, jsonb, int) is
   'internal: the nearest documents and passages, count of each';
 
-create or replace function crm.match_by_index(embedding @schema:vector@.vector, count int, effort int)
+create or replace function crm_internal.match_by_index(embedding @schema:vector@.vector, count int, effort int)
 returns table (id bigint, content text, title varchar, metadata jsonb, category varchar, similarity float8, attempt int)
 stable rows 5 language plpgsql set search_path = pg_catalog, pg_temp
 -- One plan, kept: the only one that does not sort is the one by the index.
@@ -113,15 +113,15 @@ begin
   order by d.embedding operator(@schema:vector@.<=>) match_by_index.embedding, d.id limit match_by_index.count;
   get diagnostics found = row_count;
   if found < match_by_index.count then
-    return query select m.*, 2 from crm.match_filtered(match_by_index.embedding, null, match_by_index.count) m;
+    return query select m.*, 2 from crm_internal.match_filtered(match_by_index.embedding, null, match_by_index.count) m;
   end if;
 end
 $$;
-comment on function crm.match_by_index(@schema:vector@.vector, int, int) is
+comment on function crm_internal.match_by_index(@schema:vector@.vector, int, int) is
   'internal: the nearest documents where crm.documents has a plain HNSW index and nothing is filtered; effort: '
   'hnsw.ef_search. The last attempt counts';
 
-create or replace function crm.plain_index_effort(dimensions int) returns int
+create or replace function crm_internal.plain_index_effort(dimensions int) returns int
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   return (
@@ -133,9 +133,9 @@ begin
     where a.attrelid = 'crm.documents'::regclass and a.attname = 'embedding' and a.atttypmod = dimensions);
 end
 $$;
-comment on function crm.plain_index_effort(int) is
+comment on function crm_internal.plain_index_effort(int) is
   'internal: the least hnsw.ef_search for an HNSW index over all vectors of crm.documents, which are of these '
-  'dimensions: less for one as crm.vector_indexes() makes it; null without one';
+  'dimensions: less for one as crm_internal.vector_indexes() makes it; null without one';
 
 create or replace function crm.match_documents(
   query_embedding @schema:vector@.vector, match_threshold float8 = 0.78, match_count int = 5, filter_category varchar = null,
@@ -152,9 +152,9 @@ begin
     raise exception using errcode = 'null_value_not_allowed', message = 'query_embedding is null',
       hint = 'Embed the question first, or search by its words: crm.hybrid_search().';
   end if;
-  filter := crm.search_filter(filter_category, filter_metadata, account);
+  filter := crm_internal.search_filter(filter_category, filter_metadata, account);
   if filter is null and match_count <= 100 and pg_relation_size('crm.document_chunks') = 0 and not row_security_active('crm.documents') then
-    effort := crm.plain_index_effort(@schema:vector@.vector_dims(query_embedding));
+    effort := crm_internal.plain_index_effort(@schema:vector@.vector_dims(query_embedding));
   end if;
   if effort is not null then
     -- All vectors of the index are of these dimensions.
@@ -162,12 +162,12 @@ begin
     effort := greatest(effort, coalesce(current_setting('hnsw.ef_search', true)::int, 40));
     return query
     select m.id, m.content, m.title, m.metadata, m.category, m.similarity
-    from (select m.*, max(m.attempt) over () as last from crm.match_by_index(query_embedding, match_count, effort) m) m
+    from (select m.*, max(m.attempt) over () as last from crm_internal.match_by_index(query_embedding, match_count, effort) m) m
     where m.attempt = m.last and m.similarity > floor order by m.similarity desc, m.id limit match_count;
   else
-    perform crm.check_search(query_embedding, match_count, match_threshold);
+    perform crm_internal.check_search(query_embedding, match_count, match_threshold);
     return query
-    select m.* from crm.match_filtered(query_embedding, filter, match_count) m
+    select m.* from crm_internal.match_filtered(query_embedding, filter, match_count) m
     where m.similarity > floor order by m.similarity desc, m.id limit match_count;
   end if;
 end
@@ -196,10 +196,10 @@ begin
   if query_embedding is null then
     raise exception using errcode = 'null_value_not_allowed', message = 'query_embedding is null';
   end if;
-  perform crm.check_search(query_embedding, wanted, null);
+  perform crm_internal.check_search(query_embedding, wanted, null);
   return query
   with n as materialized (
-    select * from crm.nearest_documents(query_embedding, crm.search_filter(null, match_documents_langchain.filter, null), wanted))
+    select * from crm_internal.nearest_documents(query_embedding, crm_internal.search_filter(null, match_documents_langchain.filter, null), wanted))
   select m.* from (
     select d.id, d.content, d.metadata, n.similarity, d.embedding from n join crm.documents d on d.ctid = n.place where not n.passage
     union all
@@ -229,13 +229,13 @@ returns table (id bigint, content text, title varchar, metadata jsonb, category 
 stable rows 10 language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
-  condition jsonb := crm.search_filter(filter_category, hybrid_search.filter, hybrid_search.account);
+  condition jsonb := crm_internal.search_filter(filter_category, hybrid_search.filter, hybrid_search.account);
   -- What only one of the two lists has far down does not come up by being in the other.
   depth int := least(greatest(4 * hybrid_search.count, 40), 10000);
   config regconfig;
 begin
-  perform crm.check_search(query_embedding, hybrid_search.count, null);
-  perform crm.check_text('the query', query, 10000);
+  perform crm_internal.check_search(query_embedding, hybrid_search.count, null);
+  perform crm_internal.check_text('the query', query, 10000);
   if query !~ E'\\S' then query := null; end if;
   if query is null and query_embedding is null then
     raise exception using errcode = 'null_value_not_allowed', message = 'neither a query nor an embedding is given';
@@ -250,7 +250,7 @@ begin
   return query
   with found as materialized (
     select v.passage, v.place, row_number() over (order by v.similarity desc, v.passage, v.place) as position
-    from crm.nearest_documents(query_embedding, condition, depth) v where query_embedding is not null
+    from crm_internal.nearest_documents(query_embedding, condition, depth) v where query_embedding is not null
     union all
     select w.passage, w.place, row_number() over (order by w.rank desc, w.passage, w.place)
     from (

@@ -1,7 +1,7 @@
 -- Room 62, vector indexes: built when searching without one takes longer, and watched. CREATE INDEX CONCURRENTLY cannot
 -- run inside a function, so a job of its own runs it.
 
-create or replace function crm.vector_indexes()
+create or replace function crm_internal.vector_indexes()
 returns table (source regclass, dimensions int, embedded bigint, missing bigint, index regclass, valid boolean, name name, definition text)
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -35,7 +35,7 @@ begin
   end loop;
 end
 $$;
-comment on function crm.vector_indexes() is
+comment on function crm_internal.vector_indexes() is
   'internal: for each table and number of dimensions how many vectors there are, the index, and how one would be '
   'made. Counts the rows';
 
@@ -45,7 +45,7 @@ declare
   v record;
   started int := 0;
 begin
-  for v in select * from crm.vector_indexes() i where i.embedded >= least_rows and not i.valid loop
+  for v in select * from crm_internal.vector_indexes() i where i.embedded >= least_rows and not i.valid loop
     -- Memory for the whole graph, within reason: without it the build takes many times as long.
     perform frontdesk.schedule_once(clock_timestamp(),
       format('set maintenance_work_mem = %L; %s%s', least(2000000, v.embedded * (v.dimensions * 5 + 800) / 1024 + 65536, greatest(
@@ -74,7 +74,7 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
          when v.index is not null then 'index is not finished: it will be built again'
          when v.embedded < 2000 then 'no index: comparing all is faster'
          else 'index will be built' end
-  from crm.vector_indexes() v
+  from crm_internal.vector_indexes() v
   left join pg_stat_progress_create_index p on p.relid = v.source
   order by v.source::text, v.dimensions
 $$;
@@ -96,7 +96,7 @@ declare
   began timestamptz;
   spent interval[];
 begin
-  for v in select * from crm.vector_indexes() i where i.valid loop
+  for v in select * from crm_internal.vector_indexes() i where i.valid loop
     for c in execute format('select d.category, count(*) as rows from %s d where d.embedding is not null and @schema:vector@.vector_dims(d.embedding) = $1 %s
                              group by rollup (d.category) having d.category is not null or grouping(d.category) = 1 order by 1 nulls first',
                             v.source, case when v.source = 'crm.documents'::regclass then 'and d.is_active' else '' end) using v.dimensions
@@ -108,10 +108,10 @@ begin
                                order by hashint8(d.id) limit $2', v.source, case when c.category is null then 'true' else format('d.category = %L', c.category) end) using v.dimensions, sample
       loop
         began := clock_timestamp();
-        select array_agg(n.similarity) into by_index from crm.nearest_in(v.source = 'crm.document_chunks'::regclass, q.embedding, condition, quality_report.count, 'index') n;
+        select array_agg(n.similarity) into by_index from crm_internal.nearest_in(v.source = 'crm.document_chunks'::regclass, q.embedding, condition, quality_report.count, 'index') n;
         spent[1] := spent[1] + (clock_timestamp() - began);
         began := clock_timestamp();
-        select array_agg(n.similarity) into exactly from crm.nearest_in(v.source = 'crm.document_chunks'::regclass, q.embedding, condition, quality_report.count, 'exact') n;
+        select array_agg(n.similarity) into exactly from crm_internal.nearest_in(v.source = 'crm.document_chunks'::regclass, q.embedding, condition, quality_report.count, 'exact') n;
         spent[2] := spent[2] + (clock_timestamp() - began);
         -- By similarity, not by row: of two that are equally near either is right.
         hits := hits + (select count(*) from unnest(by_index) s where s >= exactly[cardinality(exactly)] - 1e-9);

@@ -3,7 +3,7 @@
 create or replace function crm.use_embedder(embedder text = null, account uuid = null) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  owner uuid := crm.use_account(account);
+  owner uuid := crm_internal.this_account(account);
   this record := frontdesk.find_embedder(use_embedder.embedder);
 begin
   perform crm.configure_knowledge(model => this.model, dimensions => this.dimensions, account => owner);

@@ -23,7 +23,7 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
     'chunks', (select json_agg(json_build_object('position', c.position, 'content', c.content, 'embedding', c.embedding::text) order by c.position)
       from crm.document_chunks c where c.document_id = d.id))::text
   from crm.documents d
-  where d.account_id = crm.use_account(export_documents.account) and (all_versions or d.is_active)
+  where d.account_id = crm_internal.this_account(export_documents.account) and (all_versions or d.is_active)
   order by d.id
 $$;
 comment on function crm.export_documents(uuid, boolean) is
@@ -33,7 +33,7 @@ comment on function crm.export_documents(uuid, boolean) is
 create or replace function crm.import_document(line jsonb, account uuid = null) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  owner uuid := crm.use_account(account);
+  owner uuid := crm_internal.this_account(account);
   origin bigint;
   hash bytea;
   found bigint;
@@ -55,11 +55,11 @@ begin
       or (d.title, d.category, d.version) is not distinct from (line->>'title', (line->>'category')::varchar, coalesce((line->>'version')::int, 1)))
   order by i.origin_id is null, d.id <> origin, d.id limit 1;
   if found is null then
-    found := crm.insert_document(line, owner, origin);
+    found := crm_internal.insert_document(line, owner, origin);
   elsif vector is not null then
     update crm.documents d set embedding = vector::@schema:vector@.vector where d.id = found and d.embedding is null;
   end if;
-  perform crm.import_chunks(found, owner, line->'chunks');
+  perform crm_internal.import_chunks(found, owner, line->'chunks');
   insert into crm.document_imports as i (account_id, origin_id, document_id, next_origin_id)
   values (owner, origin, found, (line->>'superseded_by')::bigint)
   on conflict (account_id, origin_id) do update set document_id = excluded.document_id, next_origin_id = excluded.next_origin_id;
@@ -76,7 +76,7 @@ comment on function crm.import_document(jsonb, uuid) is
   'take in a line of export_documents(): the document with its passages and vectors, bit by bit. Its id is kept where '
   'it is free, otherwise it gets a new one; the same line again changes nothing. Returns the id here';
 
-create or replace function crm.insert_document(line jsonb, owner uuid, origin bigint) returns bigint
+create or replace function crm_internal.insert_document(line jsonb, owner uuid, origin bigint) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   sequence regclass := pg_get_serial_sequence('crm.documents', 'id');
@@ -112,10 +112,10 @@ begin
   return this;
 end
 $$;
-comment on function crm.insert_document(jsonb, uuid, bigint) is
+comment on function crm_internal.insert_document(jsonb, uuid, bigint) is
   'internal: a document of import_document(), under its id if that is free; the sequence is moved behind it';
 
-create or replace function crm.import_chunks(document bigint, owner uuid, chunks jsonb) returns void
+create or replace function crm_internal.import_chunks(document bigint, owner uuid, chunks jsonb) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if jsonb_typeof(chunks) is distinct from 'array' then
@@ -136,7 +136,7 @@ begin
   from crm.documents d cross join jsonb_array_elements(chunks) c where d.id = import_chunks.document;
 end
 $$;
-comment on function crm.import_chunks(bigint, uuid, jsonb) is
+comment on function crm_internal.import_chunks(bigint, uuid, jsonb) is
   'internal: the passages of a document as they were exported';
 
 create or replace function crm.import_documents(lines text, account uuid = null) returns bigint

@@ -17,7 +17,7 @@ begin
     where r.relnamespace = 'crm'::regnamespace and r.relkind in ('r', 'p') and a.attname = 'account_id' and a.attnum > 0
       and a.atttypid = 'uuid'::regtype and a.attnotnull and not a.atthasdef and r.relname <> 'account_members'
   loop
-    execute format('alter table %s alter %I set default crm.use_account()', c.source, c.attname);
+    execute format('alter table %s alter %I set default crm_internal.this_account()', c.source, c.attname);
   end loop;
 end
 $$;

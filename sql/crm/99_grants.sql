@@ -8,7 +8,7 @@ create or replace function crm.application_functions() returns setof regprocedur
 stable language sql set search_path = pg_catalog, pg_temp as $$
   select p.oid::regprocedure from unnest(array[
     -- who is asking, and for which account
-    'current_user_id', 'my_accounts', 'has_account_access', 'use_account', 'authorize', 'visible', 'check_writable',
+    'current_user_id', 'my_accounts', 'has_account_access', 'use_account', 'this_account', 'authorize', 'visible', 'check_writable',
     'current_actor',
     -- leads and contacts
     'upsert_lead', 'set_lead_stage', 'find_lead', 'contact_of_lead', 'search_leads', 'lead_stats', 'score_lead',
@@ -35,7 +35,7 @@ stable language sql set search_path = pg_catalog, pg_temp as $$
     'tool_upsert_lead', 'tool_book_appointment', 'tool_reschedule_appointment', 'tool_cancel_appointment',
     'tool_search_knowledge', 'document_words', 'check_dimensions', 'search_filter', 'check_search', 'nearest_in',
     'nearest_documents', 'match_filtered', 'match_by_index', 'plain_index_effort', 'vector_indexes']) f (name)
-  left join pg_proc p on p.pronamespace = to_regnamespace('crm') and p.proname = f.name and p.prorettype <> 'trigger'::regtype
+  left join pg_proc p on p.pronamespace in (to_regnamespace('crm'), to_regnamespace('crm_internal')) and p.proname = f.name and p.prorettype <> 'trigger'::regtype
 $$;
 comment on function crm.application_functions() is
   'what an application''s role may call; null for a name that is no longer a function';
@@ -79,12 +79,12 @@ begin
       message = format('"%s" is not a member of any account', left(as_user, 100)),
       hint = format('Say of which one: select crm.grant_access(%L, account => ..., as_user => %L);', name, as_user);
   end if;
-  execute format('grant usage on schema crm to %s', role);
+  execute format('grant usage on schema crm, crm_internal to %s', role);
   -- 0.1.0 granted all there was.
-  if not known and has_function_privilege(role, 'crm.touch()', 'execute') and exists (
-    select from pg_proc p, aclexplode(p.proacl) x where p.oid = 'crm.touch()'::regprocedure and x.grantee = role::oid)
+  if not known and has_function_privilege(role, 'crm_internal.touch()', 'execute') and exists (
+    select from pg_proc p, aclexplode(p.proacl) x where p.oid = 'crm_internal.touch()'::regprocedure and x.grantee = role::oid)
   then
-    execute format('revoke all on all routines in schema crm from %s', role);
+    execute format('revoke all on all routines in schema crm, crm_internal from %s', role);
     execute format('revoke all on all tables in schema crm from %s', role);
   end if;
   for f in select a from crm.application_functions() a where a is not null loop
@@ -113,7 +113,7 @@ declare
   r record;
 begin
   revoke all on all tables in schema crm from public;
-  revoke all on all routines in schema crm from public;
+  revoke all on all routines in schema crm, crm_internal from public;
   revoke all on all sequences in schema crm from public;
   -- What there is new is for those who were let in before, also by 0.1.0, which did not write them down.
   for r in
@@ -125,7 +125,7 @@ begin
   for r in
     select p.oid::regprocedure as function, x.grantee::regrole as role
     from pg_proc p cross join lateral aclexplode(p.proacl) x
-    where p.pronamespace = 'crm'::regnamespace and p.prorettype = 'trigger'::regtype and x.grantee <> p.proowner
+    where p.pronamespace in ('crm'::regnamespace, 'crm_internal'::regnamespace) and p.prorettype = 'trigger'::regtype and x.grantee <> p.proowner
   loop
     execute format('revoke all on function %s from %s', r.function, r.role);
   end loop;

@@ -112,11 +112,11 @@ begin
     select format('alter %s %s owner to %s', case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' else 'table' end,
         c.oid::regclass, owner) as command
     from pg_class c join pg_roles r on r.oid = c.relowner
-    where c.relnamespace = 'crm'::regnamespace and r.rolsuper and (c.relkind in ('r', 'p', 'v', 'm') or c.relkind = 'S' and not exists (
+    where c.relnamespace in ('crm'::regnamespace, to_regnamespace('crm_internal')) and r.rolsuper and (c.relkind in ('r', 'p', 'v', 'm') or c.relkind = 'S' and not exists (
       select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('a', 'i')))
     union all
     select format('alter routine %s owner to %s', p.oid::regprocedure, owner)
-    from pg_proc p join pg_roles r on r.oid = p.proowner where p.pronamespace = 'crm'::regnamespace and r.rolsuper
+    from pg_proc p join pg_roles r on r.oid = p.proowner where p.pronamespace in ('crm'::regnamespace, to_regnamespace('crm_internal')) and r.rolsuper
     union all
     select format('alter type %s owner to %s', t.oid::regtype, owner)
     from pg_type t join pg_roles r on r.oid = t.typowner left join pg_class c on c.oid = t.typrelid
@@ -125,6 +125,9 @@ begin
     execute o.command;
   end loop;
   execute format('alter schema crm owner to %s', owner);
+  if to_regnamespace('crm_internal') is not null then
+    execute format('alter schema crm_internal owner to %s', owner);
+  end if;
   perform frontdesk.alter_job(j.id, username => crm_hand_over.owner::name)
   from frontdesk.jobs j join pg_roles r on r.oid::regrole::text = j.owner
   where r.rolsuper and (j.name = 'crm rescore' or j.name like 'crm: %');
@@ -181,6 +184,15 @@ begin
     comment on schema crm is 'the front desk of a business, by pg_frontdesk';
   elsif (select r.rolsuper from pg_namespace n join pg_roles r on r.oid = n.nspowner where n.nspname = 'crm') and owner::oid <> quote_ident(current_user)::regrole then
     perform frontdesk_internal.crm_hand_over(owner);
+  end if;
+  if to_regnamespace('crm_internal') is null then
+    execute format('create schema crm_internal authorization %s', owner);
+    comment on schema crm_internal is 'helpers and trigger functions of schema crm, which may change in any version';
+  elsif (select n.nspowner::regrole from pg_namespace n where n.nspname = 'crm_internal') <> owner then
+    raise exception using errcode = 'duplicate_schema',
+      message = format('schema crm_internal belongs to %s', (select n.nspowner::regrole from pg_namespace n where n.nspname = 'crm_internal')),
+      detail = format('Functions of schema crm, which belongs to %s, would be in it.', owner),
+      hint = 'Rename it: alter schema crm_internal rename to ...;';
   end if;
   there := frontdesk.crm_version();
   if frontdesk_internal.version_key(there) > frontdesk_internal.version_key(this_version) then
@@ -274,7 +286,7 @@ begin
   loop
     perform frontdesk.unschedule(r.id);
   end loop;
-  drop schema crm cascade;
+  drop schema if exists crm, crm_internal cascade;
   return 'schema crm is dropped; endpoints and past events are kept';
 end
 $$;

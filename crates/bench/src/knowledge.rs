@@ -40,7 +40,7 @@ pub fn run(postgres: &Postgres, options: &Options) -> Result<()> {
     table.row(&["comparing every row, p50", &format!("{} ms", exact.0), "-"]);
     eprintln!("    the index …");
     let started = Instant::now();
-    let definition = "select definition from crm.vector_indexes() where source = 'crm.documents'::regclass";
+    let definition = "select definition from crm_internal.vector_indexes() where source = 'crm.documents'::regclass";
     sql(&cluster, &sql(&cluster, definition)?)?;
     table.row(&["building the HNSW index", &format!("{:.0} s", started.elapsed().as_secs_f64()), "-"]);
     sql(&cluster, "vacuum analyze crm.documents")?;

@@ -55,7 +55,7 @@ where p.schemaname = 'crm' and (p.tablename = 'accounts' or exists (
 select c.relname as not_as_its_reader from pg_class c
 where c.relnamespace = 'crm'::regnamespace and c.relkind = 'v' and not coalesce(c.reloptions, '{}') && '{security_invoker=true,security_invoker=on,security_invoker=1}';
 select p.oid::regprocedure as open_to_everybody from pg_proc p
-where p.pronamespace = 'crm'::regnamespace and has_function_privilege('public', p.oid, 'execute') order by 1;
+where p.pronamespace in ('crm'::regnamespace, 'crm_internal'::regnamespace) and has_function_privilege('public', p.oid, 'execute') order by 1;
 
 -- Tries every such table as each of them. What a table lets happen that it must not comes out.
 create function attempt(source regclass, statement text) returns text language plpgsql as $$

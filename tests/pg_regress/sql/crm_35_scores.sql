@@ -38,10 +38,10 @@ select crm.rescore('none');
 select id, score from crm.leads order by id;
 -- In batches, each after the last.
 update frontdesk.score_rule set points = 10 where model = 'completeness' and name = 'email';
-select * from crm.rescore_after(0, batch => 1);
-select * from crm.rescore_after(1, batch => 1);
-select * from crm.rescore_after(2);
-select * from crm.rescore_after(3);
+select * from crm_internal.rescore_after(0, batch => 1);
+select * from crm_internal.rescore_after(1, batch => 1);
+select * from crm_internal.rescore_after(2);
+select * from crm_internal.rescore_after(3);
 
 -- Age: half of the score is left after ten days, without anything being written to the lead.
 select frontdesk.set_score_model('default', '[{"name": "fit", "points": 1, "part": "fit"}]', tenant => (select id from crm.accounts), decay_moment => 'created_at', half_life => '10 days');

@@ -62,7 +62,7 @@ reset plpgsql.extra_errors;
 reset quote_all_identifiers;
 select rolname, rolcanlogin, rolsuper from pg_roles where oid = (select nspowner from pg_namespace where nspname = 'crm');
 select 'another''s: ' || c.oid::regclass from pg_class c where relnamespace = 'crm'::regnamespace and relowner <> 'frontdesk_crm'::regrole;
-select 'another''s: ' || p.oid::regprocedure from pg_proc p where pronamespace = 'crm'::regnamespace and proowner <> 'frontdesk_crm'::regrole;
+select 'another''s: ' || p.oid::regprocedure from pg_proc p where pronamespace in ('crm'::regnamespace, 'crm_internal'::regnamespace) and proowner <> 'frontdesk_crm'::regrole;
 select 'another''s: ' || t.oid::regtype from pg_type t where typnamespace = 'crm'::regnamespace and typowner <> 'frontdesk_crm'::regrole;
 select distinct owner from frontdesk.jobs where name like 'crm%';
 select session_user = current_user as still_myself, current_setting('role');
@@ -76,7 +76,7 @@ begin
   for o in select c.oid::regclass as source from pg_class c where relnamespace = 'crm'::regnamespace and relkind = 'r' loop
     execute format('alter table %s owner to %I', o.source, session_user);
   end loop;
-  for o in select p.oid::regprocedure as f from pg_proc p where pronamespace = 'crm'::regnamespace loop
+  for o in select p.oid::regprocedure as f from pg_proc p where pronamespace in ('crm'::regnamespace, 'crm_internal'::regnamespace) loop
     execute format('alter routine %s owner to %I', o.f, session_user);
   end loop;
   execute format('alter schema crm owner to %I', session_user);
@@ -84,7 +84,7 @@ end
 $$;
 select regexp_replace(frontdesk.install_crm(), '[0-9.]+', 'N');
 select count(*) as another_s from pg_class c where relnamespace = 'crm'::regnamespace and relowner <> 'frontdesk_crm'::regrole;
-select count(*) as another_s from pg_proc p where pronamespace = 'crm'::regnamespace and proowner <> 'frontdesk_crm'::regrole;
+select count(*) as another_s from pg_proc p where pronamespace in ('crm'::regnamespace, 'crm_internal'::regnamespace) and proowner <> 'frontdesk_crm'::regrole;
 select count(*) from crm.leads;
 
 -- An error of a script says which part it was, and is not followed by the script.
@@ -108,18 +108,18 @@ alter table crm.leads rename column firm to company;
 
 create role crm_app;
 select crm.grant_access('crm_app');
-select 'of everybody: ' || p.oid::regprocedure from pg_proc p where pronamespace = 'crm'::regnamespace and has_function_privilege('public', p.oid, 'execute');
+select 'of everybody: ' || p.oid::regprocedure from pg_proc p where pronamespace in ('crm'::regnamespace, 'crm_internal'::regnamespace) and has_function_privilege('public', p.oid, 'execute');
 select 'of everybody: ' || c.oid::regclass from pg_class c, aclexplode(relacl) a where relnamespace = 'crm'::regnamespace and a.grantee = 0;
 select 'trigger: ' || p.oid::regprocedure from pg_proc p, aclexplode(proacl) a
-where pronamespace = 'crm'::regnamespace and prorettype = 'trigger'::regtype and a.grantee <> proowner;
+where pronamespace in ('crm'::regnamespace, 'crm_internal'::regnamespace) and prorettype = 'trigger'::regtype and a.grantee <> proowner;
 select 'not listed: ' || p.oid::regprocedure from pg_proc p
-where pronamespace = 'crm'::regnamespace and has_function_privilege('crm_app', p.oid, 'execute') and p.oid not in (select f from crm.application_functions() f where f is not null);
+where pronamespace in ('crm'::regnamespace, 'crm_internal'::regnamespace) and has_function_privilege('crm_app', p.oid, 'execute') and p.oid not in (select f from crm.application_functions() f where f is not null);
 select count(*) as listed_and_gone from crm.application_functions() f where f is null or not has_function_privilege('crm_app', f, 'execute');
 select 'takes SQL: ' || p.oid::regprocedure from pg_proc p
-where (pronamespace = 'crm'::regnamespace or pronamespace in ('frontdesk'::regnamespace, 'frontdesk_internal'::regnamespace) and proname ~ '^(find|search|nearest|row|explain)_')
+where (pronamespace in ('crm'::regnamespace, 'crm_internal'::regnamespace) or pronamespace in ('frontdesk'::regnamespace, 'frontdesk_internal'::regnamespace) and proname ~ '^(find|search|nearest|row|explain)_')
   and prosrc ~ 'execute' and has_function_privilege('crm_app', p.oid, 'execute')
   and exists (select from unnest(proargnames, coalesce(proallargtypes, proargtypes::oid[])) a (name, type) where a.name in ('base', 'filter', 'condition', 'conditions', 'words') and a.type = 'text'::regtype);
-select crm.nearest_in(false, '[1,2]', '[{"column": "category = $1 or true --", "is": "x"}]', 1);
+select crm_internal.nearest_in(false, '[1,2]', '[{"column": "category = $1 or true --", "is": "x"}]', 1);
 select (frontdesk_internal.row_predicate('crm.documents', $$[{"column": "category", "is": "' or true --"}, {"column": "title", "in": ["a'", "}\"", "b"]},
   {"column": "embedding", "is_null": false}, {"column": "metadata", "matches": {"a'": "b'"}}]$$)).*;
 select frontdesk_internal.row_predicate('crm.documents', '[{"column": "embedding", "is": "[1]"}]');
@@ -130,20 +130,20 @@ group by n having count(*) <> 1 or min(to_regclass('crm.' || n)::oid) is null;
 select 'for the owner only: ' || c.relname from pg_class c where relnamespace = 'crm'::regnamespace and relkind in ('r', 'v')
   and relname not in (select n from crm.application_tables() t, unnest(t.names) n);
 select 'unsafe: ' || p.oid::regprocedure from pg_proc p
-where pronamespace = 'crm'::regnamespace and prosecdef
+where pronamespace in ('crm'::regnamespace, 'crm_internal'::regnamespace) and prosecdef
   and (not 'search_path=pg_catalog, pg_temp' = any (proconfig) or prorettype = 'trigger'::regtype and prosrc !~ 'begin\s+if tg_relid <> ');
 select p.oid::regprocedure as with_the_rights_of_the_owner from pg_proc p
-where pronamespace = 'crm'::regnamespace and prosecdef and prorettype <> 'trigger'::regtype order by 1;
+where pronamespace in ('crm'::regnamespace, 'crm_internal'::regnamespace) and prosecdef and prorettype <> 'trigger'::regtype order by 1;
 
 -- Hand-made triggers.
 
 set role crm_app;
 create temp table fake (id bigint, account_id text, score text);
-create trigger t after update on fake for each row execute function crm.lead_score_changed();
+create trigger t after update on fake for each row execute function crm_internal.lead_score_changed();
 \echo :SQLSTATE
 reset role;
 create temp table forged as select * from crm.leads limit 0;
-create trigger t after insert on forged for each row execute function crm.record_stage();
+create trigger t after insert on forged for each row execute function crm_internal.record_stage();
 insert into forged (id, account_id, stage) values (1, 'b0000000-0000-4000-8000-00000000000b', 'won');
 \echo :SQLSTATE
 drop table forged;
@@ -279,7 +279,7 @@ grant usage on schema crm to crm_old;
 grant execute on all functions in schema crm to crm_old;
 grant select, insert, update, delete on all tables in schema crm to crm_old;
 select regexp_replace(frontdesk.install_crm(), '[0-9.]+', 'N');
-select has_function_privilege('crm_old', 'crm.touch()', 'execute'), has_function_privilege('crm_old', 'crm.protect(regclass,name)', 'execute'),
+select has_function_privilege('crm_old', 'crm_internal.touch()', 'execute'), has_function_privilege('crm_old', 'crm.protect(regclass,name)', 'execute'),
   has_table_privilege('crm_old', 'crm.tools', 'update'), has_function_privilege('crm_old', 'crm.upsert_lead(jsonb,boolean)', 'execute');
 
 select frontdesk.uninstall_crm(current_database());

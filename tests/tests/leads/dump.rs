@@ -27,7 +27,7 @@ const SHAPE: &str = "
     union all select conrelid::regclass || ' ' || conname || ' ' || translate(pg_get_constraintdef(oid), '()', '') from pg_constraint where connamespace = 'crm'::regnamespace
     union all select pg_get_triggerdef(t.oid) from pg_trigger t join pg_class c on c.oid = t.tgrelid where c.relnamespace = 'crm'::regnamespace and not tgisinternal
     union all select format('%s.%s %s %s', tablename, policyname, qual, with_check) from pg_policies where schemaname = 'crm'
-    union all select pg_get_functiondef(oid) || coalesce(obj_description(oid, 'pg_proc'), '') from pg_proc where pronamespace = 'crm'::regnamespace and prokind <> 'a'
+    union all select pg_get_functiondef(oid) || coalesce(obj_description(oid, 'pg_proc'), '') from pg_proc where pronamespace in ('crm'::regnamespace, 'crm_internal'::regnamespace) and prokind <> 'a'
     order by 1";
 
 #[test]
