@@ -1,4 +1,4 @@
--- Room 60, documents: writing them, and the settings of an account.
+-- Room 160, documents: writing them, and the settings of an account.
 
 create or replace function crm.add_document(
   content text, title text = null, category text = null, metadata jsonb = '{}', embedding @schema:vector@.vector = null,

@@ -1,4 +1,4 @@
--- Room 47, reports of appointments, and their calendar files.
+-- Room 147, reports of appointments, and their calendar files.
 
 create or replace view crm.upcoming_appointments with (security_invoker = true) as
 select a.id, a.account_id, a.status, a.starts_at, a.ends_at, crm.local_time(a.starts_at, a.timezone) as local_starts_at, a.timezone,

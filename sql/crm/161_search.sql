@@ -1,4 +1,4 @@
--- Room 61, search: the documents that answer a question. Passages (crm.document_chunks) and documents with a vector of
+-- Room 161, search: the documents that answer a question. Passages (crm.document_chunks) and documents with a vector of
 -- their own are searched alike; id is the document's.
 
 -- These took SQL as a text. Nothing that an application may call does.

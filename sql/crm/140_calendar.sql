@@ -1,4 +1,4 @@
--- Room 40, calendar: what can be booked, with whom, and when they are there.
+-- Room 140, calendar: what can be booked, with whom, and when they are there.
 
 create or replace function crm.visible(account uuid) returns boolean
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- Room 30, leads: the stages of a sale, and the enquiries in them. 31 moves them, 32 merges them, 33 finds and counts them.
+-- Room 130, leads: the stages of a sale, and the enquiries in them. 131 moves them, 132 merges them, 133 finds and counts them.
 
 create table if not exists crm.lead_stages (
   account_id uuid not null references crm.accounts on delete cascade,

@@ -1,4 +1,4 @@
--- Room 46, reminders: which, when, and what they say. The engine's timers keep the time.
+-- Room 146, reminders: which, when, and what they say. The engine's timers keep the time.
 
 create table if not exists crm.reminder_kinds (
   name text primary key check (name ~ '^[a-z][a-z_]{0,62}$'),

@@ -1,4 +1,4 @@
--- Room 41, appointments: what they are, what can become of them, and what became of them.
+-- Room 141, appointments: what they are, what can become of them, and what became of them.
 
 create table if not exists crm.appointment_statuses (
   name text primary key check (name ~ '^[a-z][a-z_]{0,62}$'),

@@ -1,4 +1,4 @@
--- Room 62, vector indexes: built when searching without one takes longer, and watched. CREATE INDEX CONCURRENTLY cannot
+-- Room 162, vector indexes: built when searching without one takes longer, and watched. CREATE INDEX CONCURRENTLY cannot
 -- run inside a function, so a job of its own runs it.
 
 create or replace function crm_internal.vector_indexes()

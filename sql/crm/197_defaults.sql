@@ -1,4 +1,4 @@
--- Room 92, defaults: what import tools and clients of an API leave out, or bring along.
+-- Room 197, defaults: what import tools and clients of an API leave out, or bring along.
 
 do $$
 declare

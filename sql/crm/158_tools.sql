@@ -1,4 +1,4 @@
--- Room 58, the tools that come with the front desk: slots, appointments, leads, knowledge.
+-- Room 158, the tools that come with the front desk: slots, appointments, leads, knowledge.
 
 create or replace function crm_internal.tool_moment(what text, moment text, timezone text, whole_day boolean = false) returns timestamptz
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$

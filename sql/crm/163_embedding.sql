@@ -1,4 +1,4 @@
--- Room 65, embedding: which embedder makes the vectors of an account's passages.
+-- Room 163, embedding: which embedder makes the vectors of an account's passages.
 
 create or replace function crm.use_embedder(embedder text = null, account uuid = null) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- Room 42, slots: when a service can be had.
+-- Room 142, slots: when a service can be had.
 
 create or replace function crm.service(id bigint) returns crm.services
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- Room 57, tools of AI agents: what a model may call by name, with JSON in and JSON out. What the model says is not
+-- Room 157, tools of AI agents: what a model may call by name, with JSON in and JSON out. What the model says is not
 -- trusted: it is validated, held to the agent's account, undone when it fails, and logged either way.
 
 create table if not exists crm.tools (

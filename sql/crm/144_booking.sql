@@ -1,4 +1,4 @@
--- Room 44, booking: the verbs.
+-- Room 144, booking: the verbs.
 
 create or replace function crm_internal.check_writable(account uuid) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$

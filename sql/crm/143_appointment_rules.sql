@@ -1,4 +1,4 @@
--- Room 43, rules of appointments: enforced by a trigger, so that they hold whoever writes.
+-- Room 143, rules of appointments: enforced by a trigger, so that they hold whoever writes.
 
 create or replace function crm_internal.raise_taken(a crm.appointments) returns void
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- Room 65, exchange: documents with their passages and vectors, as lines of JSON.
+-- Room 164, exchange: documents with their passages and vectors, as lines of JSON.
 
 create table if not exists crm.document_imports (
   account_id uuid not null references crm.accounts on delete cascade,

@@ -1,4 +1,4 @@
--- Room 45, events of appointments: what the outside is told, once for each thing that happened.
+-- Room 145, events of appointments: what the outside is told, once for each thing that happened.
 
 create or replace function crm.client_id(lead bigint, contact bigint) returns text
 stable language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- Room 48, a sample of appointments: part of install_crm(sample_data => true), see 90_sample.sql.
+-- Room 148, a sample of appointments: part of install_crm(sample_data => true), see 195_sample.sql.
 
 create or replace function crm.sample_40_appointments(account uuid) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- Room 20, contacts: the address book, one row for a person, and how a person is found again.
+-- Room 120, contacts: the address book, one row for a person, and how a person is found again.
 
 create or replace function crm.current_actor() returns text
 stable parallel safe language plpgsql set search_path = pg_catalog, pg_temp as $$

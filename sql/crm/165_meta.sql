@@ -1,4 +1,4 @@
--- Room 55, Meta: stages of leads as events of Meta's Conversions API. The rules are those of
+-- Room 165, Meta: stages of leads as events of Meta's Conversions API. The rules are those of
 -- developers.facebook.com/docs/marketing-api/conversions-api/parameters; where its text leaves open what a spelling
 -- becomes, it is what Meta's own library (facebook/capi-param-builder) makes of it.
 

@@ -1,4 +1,4 @@
--- Room 56, n8n: an endpoint for a workflow that begins with a Webhook node.
+-- Room 166, n8n: an endpoint for a workflow that begins with a Webhook node.
 
 create or replace function crm.n8n_payload(names text) returns text
 immutable language plpgsql set search_path = pg_catalog, pg_temp as $$

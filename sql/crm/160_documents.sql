@@ -1,4 +1,4 @@
--- Room 60, documents: what the business knows, its passages, and the vectors they are found by.
+-- Room 160, documents: what the business knows, its passages, and the vectors they are found by.
 --
 -- A document has a vector of its own (documents.embedding, given by the application) or passages (document_chunks,
 -- embedded by the engine), never both: whoever embeds by itself writes the first, frontdesk.embed_table() works on the

@@ -1,4 +1,4 @@
--- Room 10, accounts: the tenants, who may see them, and who is asking.
+-- Room 110, accounts: the tenants, who may see them, and who is asking.
 
 -- Helpers and trigger functions that were in schema crm in 0.1.0 move into their own.
 do $$
