@@ -141,6 +141,27 @@ select count(*) from crm.search_leads('Ana', '5a4d91e0-0000-4000-8000-0000000000
 select crm.set_lead_stage(:lead, 'won') is null;
 reset role;
 
+-- Who has two accounts says which: with each call, once for the session, or for one transaction.
+insert into crm.account_members
+values ('b0000000-0000-4000-8000-00000000000b', 'both', 'owner'), ('5a4d91e0-0000-4000-8000-000000000001', 'both', 'owner');
+set role crm_app;
+set frontdesk.user_id = 'both';
+select crm.use_account();
+select crm.use_account('b0000000-0000-4000-8000-00000000000b');
+insert into crm.contacts (name) values ('Of the second') returning account_id;
+begin;
+set local frontdesk.account_id = '5a4d91e0-0000-4000-8000-000000000001';
+select crm.use_account();
+commit;
+select crm.use_account();
+select crm.use_account('c0000000-0000-4000-8000-00000000000c');
+set frontdesk.user_id = 'sample-viewer';
+select crm.use_account();
+reset frontdesk.account_id;
+select crm.use_account();
+reset frontdesk.user_id;
+reset role;
+
 drop table tried;
 revoke all on function attempt from crm_app;
 select frontdesk.uninstall_crm(current_database());
