@@ -18,7 +18,7 @@ begin
     mail_uri,us_state,tell_meta,check_tool,tool_parameters,tools_of,tool_error,tool_failure,tool_moment,
     tool_timezone,tool_service,tool_resource,tool_contacts,tool_appointment,tool_result,tool_lead,
     document_words,seed_knowledge,check_dimensions,prepare_document,prepare_chunk,chunk_document,
-    find_document,set_document_dimensions,search_filter,check_search,nearest_in,nearest_documents,
+    find_document,search_filter,check_search,nearest_in,nearest_documents,
     match_filtered,match_by_index,plain_index_effort,vector_indexes,insert_document,import_chunks', E'\\s', '', 'g'), ','))
   loop
     execute format('alter function %s set schema crm_internal', f);
@@ -138,10 +138,11 @@ begin
   if chosen is not null then
     select a.id into found from crm.accounts a
     where a.id = chosen and (crm.current_user_id() is null or crm.has_account_access(a.id));
-    if found is null then
-      raise exception using errcode = 'insufficient_privilege',
-        message = format('no account %s that you may see', chosen),
-        hint = case when account is null then 'It is in the setting frontdesk.account_id; see crm.use_account().' else '' end;
+    if found is null and account is not null then
+      raise exception using errcode = 'insufficient_privilege', message = format('no account %s that you may see', chosen);
+    elsif found is null then
+      raise exception using errcode = 'insufficient_privilege', message = format('no account %s that you may see', chosen),
+        hint = 'It is in the setting frontdesk.account_id; see crm.use_account().';
     end if;
     return found;
   end if;

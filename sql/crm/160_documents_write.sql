@@ -143,7 +143,7 @@ comment on function crm.configure_knowledge(text, int, int, int, uuid) is
   'change how the documents of an account are embedded and cut. With another model or number of dimensions all its '
   'vectors are computed again, with another size all its passages are cut again. What is not given stays';
 
-create or replace function crm_internal.set_document_dimensions(dimensions int) returns text
+create or replace function crm.set_document_dimensions(dimensions int) returns text
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   r record;
@@ -163,7 +163,7 @@ begin
               else format('crm.documents.embedding takes vectors of %s dimensions', dimensions) end;
 end
 $$;
-comment on function crm_internal.set_document_dimensions(int) is
+comment on function crm.set_document_dimensions(int) is
   'the dimensions of crm.documents.embedding, for applications that embed by themselves: 1536 at first; null: any, '
   'when accounts differ. Vector indexes of the table go, and come back by themselves. The passages of '
   'crm.document_chunks need nothing of this';

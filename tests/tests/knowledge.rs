@@ -6,7 +6,7 @@ use tests::{Database, wait_for};
 const DOCUMENTS: &str = "
   select frontdesk.install_crm();
   select crm.configure_knowledge(model => 'toy', dimensions => 8);
-  select crm_internal.set_document_dimensions(8);
+  select crm.set_document_dimensions(8);
   create function some_vector(n int) returns vector language sql as $$
     select array_agg(hashint8(n::bigint * 31 + d)::float8)::vector(8) from generate_series(1, 8) d
   $$;
@@ -64,7 +64,7 @@ fn above_4000_dimensions_the_index_has_the_first_4000_and_the_order_is_that_of_a
     database.run(
         "select frontdesk.install_crm();
          select crm.configure_knowledge(model => 'toy', dimensions => 4096);
-         select crm_internal.set_document_dimensions(4096);
+         select crm.set_document_dimensions(4096);
          create function some_vector(n int) returns vector language sql as $$
            select array_agg(hashint8(n::bigint * 4099 + d) / 2147483648.0)::float8[]::vector(4096) from generate_series(1, 4096) d
          $$;

@@ -50,7 +50,7 @@ where c.relnamespace = 'crm'::regnamespace and c.relkind in ('r', 'p') and not (
   and exists (select from pg_policy p where p.polrelid = c.oid and pg_get_expr(p.polqual, p.polrelid) like '%my_accounts%'));
 select p.tablename as not_restricted, p.policyname from pg_policies p
 where p.schemaname = 'crm' and (p.tablename = 'accounts' or exists (
-    select from pg_attribute a where a.attrelid = format('crm.%I', p.tablename)::regclass and a.attname = 'account_id' and not a.attisdropped))
+    select from pg_attribute a where a.attrelid = to_regclass(format('crm.%I', p.tablename)) and a.attname = 'account_id' and not a.attisdropped))
   and coalesce(p.qual, '') !~ 'my_accounts' and coalesce(p.with_check, '') !~ 'my_accounts';
 select c.relname as not_as_its_reader from pg_class c
 where c.relnamespace = 'crm'::regnamespace and c.relkind = 'v' and not coalesce(c.reloptions, '{}') && '{security_invoker=true,security_invoker=on,security_invoker=1}';

@@ -62,7 +62,7 @@ select vector_indexes from frontdesk.status();
 drop index idx_documents_embedding;
 create index idx_documents_embedding on documents using hnsw (embedding vector_cosine_ops);
 select id from match_documents(vec(1, 2));
-select way from nearest_in(false, vec(1, 2), null, 3, 'index') limit 1;
+select way from crm_internal.nearest_in(false, vec(1, 2), null, 3, 'index') limit 1;
 select category, documents, recall from quality_report(2);
 -- the same by the planner's own choice, as the seed's function asked
 select id from documents where 1 - (embedding <=> vec(1, 2)) > 0.78 order by 1 - (embedding <=> vec(1, 2)) desc;
