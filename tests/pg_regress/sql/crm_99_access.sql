@@ -210,7 +210,7 @@ select a.name, a.value from (values
   ('query_embedding', (select array_agg(1)::vector::text from generate_series(1, 1536))), ('embedding', (select array_agg(1)::vector::text from generate_series(1, 1536))),
   ('match_threshold', '0'), ('count', '5'), ('match_count', '5'), ('content', 'x'), ('filter_category', 'policy'), ('category', 'policy')) a (name, value);
 create table calls as
-select p.oid::regprocedure::text as f, format('select string_agg(x::text, '' '') from crm.%I(%s) x', p.proname, (
+select p.oid::regprocedure::text as f, format('select string_agg(x::text, '' '') from %s(%s) x', p.oid::regproc, (
   select string_agg(format('%s%L::%s', case when a.name <> '' then quote_ident(a.name) || ' => ' else '' end,
     (select g.value from given g where g.name in (format('crm.%s.%s', p.proname, a.name), format_type(a.type, null), a.name)
      order by g.name <> format('crm.%s.%s', p.proname, a.name), g.name <> format_type(a.type, null) limit 1), format_type(a.type, null)), ', ' order by a.n)
@@ -276,7 +276,7 @@ select role, user_id from crm.access order by role;
 
 create role crm_old;
 grant usage on schema crm to crm_old;
-grant execute on all functions in schema crm to crm_old;
+grant execute on all functions in schema crm, crm_internal to crm_old;
 grant select, insert, update, delete on all tables in schema crm to crm_old;
 select regexp_replace(frontdesk.install_crm(), '[0-9.]+', 'N');
 select has_function_privilege('crm_old', 'crm_internal.touch()', 'execute'), has_function_privilege('crm_old', 'crm.protect(regclass,name)', 'execute'),
