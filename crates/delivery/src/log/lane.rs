@@ -145,12 +145,17 @@ impl Lane {
 
     /// The same, of an endpoint that once read with `main`, and that may have been sent back.
     fn settled_beside(&self, main: &Lane) -> Cursor {
-        let mut place = Cursor::floor(self.settled(), &self.at);
+        let mut place = Cursor::floor(&self.in_order(self.settled()), &self.in_order(&self.at));
         if !main.is_past(self.apart_since) {
-            place = Cursor::floor(&place, main.settled());
+            place = Cursor::floor(&place, &self.in_order(main.settled()));
         }
+        place
+    }
+
+    /// A place in the order of transactions means nothing in the order of ids, nor beside one: the window is read again.
+    fn in_order(&self, place: &Cursor) -> Cursor {
+        let mut place = place.clone();
         if self.ordered && place.xid != 0 {
-            // A place in the order of transactions means nothing in the order of ids: the window is read again.
             (place.xid, place.id) = (0, 0);
         }
         place
@@ -222,6 +227,10 @@ mod tests {
         assert_eq!(apart.to_save_beside(&main).unwrap().id, 10);
         apart.ordered = true;
         assert_eq!(apart.to_save_beside(&main).unwrap().id, 0, "the whole window");
+        let after = apart.at.clone();
+        (apart.at.xid, apart.at.id) = (0, 25);
+        assert_eq!(apart.to_save_beside(&main).unwrap().id, 0, "places of two orders are not compared");
+        apart.at = after;
         apart.ordered = false;
         main.settle(batch);
         assert_eq!(apart.to_save_beside(&main).unwrap().id, 20);
