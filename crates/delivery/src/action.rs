@@ -11,7 +11,8 @@ use crate::shipment::Target;
 /// (of `Write` by `Input::Unwritten`).
 #[derive(Debug)]
 pub enum Action {
-    /// Make these requests and hand them to the network. Answered by `Input::Sent`, and later by a receipt each.
+    /// Make these requests and hand them to the network, or to the processes of handlers. Answered by `Input::Sent`, and
+    /// later by a receipt each.
     Send(Vec<Shipment>),
     /// Call back what is not under way yet. Answered by receipts.
     Recall(Target),
@@ -40,6 +41,8 @@ pub struct Shipment {
     pub event: Rc<Event>,
     /// Attempts made before.
     pub attempts: i32,
+    /// It has a row in the retry table.
+    pub row: bool,
 }
 
 /// What to read of the log.

@@ -26,6 +26,10 @@ pub enum Reply {
     },
     /// It was called back before it was sent.
     Recalled,
+    /// A handler has run, and its attempt is written in the same transaction as its effects.
+    Handled,
+    /// A handler cannot run any more: its function or its owner is gone. It is disabled, and its events wait.
+    Broken(String),
 }
 
 /// A response, without the credentials that were sent.

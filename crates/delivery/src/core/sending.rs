@@ -26,7 +26,8 @@ impl Core {
         let flight = &mut self.flight;
         self.fleet.leave(now, |delivery| {
             let (event, target, attempts) = (delivery.event.clone(), delivery.target, delivery.attempts);
-            shipments.push(Shipment { request: flight.depart(delivery), target, event, attempts });
+            let row = delivery.origin == Origin::Retry;
+            shipments.push(Shipment { request: flight.depart(delivery), target, event, attempts, row });
         });
         (!shipments.is_empty()).then_some(Action::Send(shipments))
     }
@@ -80,6 +81,13 @@ impl Core {
                 self.failed(delivery, Attempt { error: Some(error), detail: Some(detail), ..attempt }, None, now);
             }
             Reply::Answer(answer) => self.answered(delivery, attempt, answer, now),
+            Reply::Handled => self.delivered(delivery, None, now),
+            Reply::Broken(reason) => {
+                if let Some(id) = delivery.target.endpoint() {
+                    self.ledger.disable(id, &reason);
+                }
+                self.take_back(delivery, now);
+            }
         }
     }
 
@@ -98,7 +106,7 @@ impl Core {
             attempt.body = Some(answer.body);
         }
         match fate {
-            Fate::Delivered => self.delivered(delivery, attempt, now),
+            Fate::Delivered => self.delivered(delivery, Some(attempt), now),
             Fate::Answered => {
                 self.land(&delivery);
                 self.ledger.open.attempts.push(attempt);

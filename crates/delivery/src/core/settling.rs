@@ -11,7 +11,8 @@ use crate::rest::{FailureKind, Part};
 use crate::shipment::{Delivery, Origin, Target};
 
 impl Core {
-    pub(super) fn delivered(&mut self, delivery: Delivery, attempt: Attempt, now: Now) {
+    /// `attempt` None: the receiver has written it down itself, with what came of it.
+    pub(super) fn delivered(&mut self, delivery: Delivery, attempt: Option<Attempt>, now: Now) {
         if let Some(endpoint) = self.fleet.get_mut(delivery.target) {
             endpoint.landed(true);
             if let Some(id) = delivery.target.endpoint() {
@@ -29,7 +30,7 @@ impl Core {
                 }
             }
         }
-        self.ledger.open.attempts.push(attempt);
+        self.ledger.open.attempts.extend(attempt);
         self.over(delivery);
     }
 

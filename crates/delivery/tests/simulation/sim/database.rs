@@ -26,6 +26,8 @@ pub struct Row {
 #[derive(Clone)]
 pub struct Endpoint {
     pub active: bool,
+    /// Its receiver is a function: what it did and that it did it are one transaction.
+    pub handler: bool,
     pub ordered: bool,
     /// Has it been ordered, or not, from its beginning?
     pub steady: bool,
@@ -272,6 +274,24 @@ impl Database {
             later.then_some(retry.due_at)
         };
         Due { clock: ask.clock, rows: due, complete: few && whole, next: self.retry.iter().filter_map(later).min() }
+    }
+
+    pub fn is_handler(&self, id: i64) -> bool {
+        self.endpoints.get(&id).is_some_and(|endpoint| endpoint.handler)
+    }
+
+    /// A handler's transaction commits: with it the next event of the key is due.
+    pub fn handled(&mut self, pair: Pair, clock: i64) {
+        self.attempted.insert(pair);
+        self.succeeded.insert(pair);
+        if let Some(Retry { key: Some(key), .. }) = self.retry.remove(&pair) {
+            let of_key = |(other, retry): &(&Pair, &mut Retry)| other.1 == pair.1 && retry.key.as_ref() == Some(&key);
+            if let Some((_, first)) = self.retry.iter_mut().find(of_key)
+                && first.due_at == i64::MAX
+            {
+                first.due_at = clock;
+            }
+        }
     }
 
     /// Returns the keys of which nothing waits any more.

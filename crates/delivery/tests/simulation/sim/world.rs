@@ -254,6 +254,16 @@ impl World {
 
     fn reply(&mut self, flying: &Flying) -> Result<Reply, Broken> {
         let refuses = self.down.contains(&flying.pair.1) || self.chance.happens(self.trouble.refusal);
+        if self.database.is_handler(flying.pair.1) {
+            if !refuses && !self.watch.unwritable.contains(&flying.pair.0) {
+                self.handle(flying.pair)?;
+                return Ok(Reply::Handled);
+            }
+            return Ok(match self.chance.below(20) {
+                0 => Reply::Broken("its function was dropped".into()),
+                _ => Reply::Failure { error: "sql", detail: "22012".into() },
+            });
+        }
         if !refuses {
             self.watch.takes(&self.database, flying.pair)?;
             return Ok(Reply::Answer(Answer { status: 200, ..Answer::default() }));
@@ -267,6 +277,14 @@ impl World {
             5..=20 => Reply::Failure { error: "timeout", detail: "no answer".into() },
             _ => Reply::Answer(Answer { status: 500, ..Answer::default() }),
         })
+    }
+
+    /// A handler's process commits what the function did, and that it did it.
+    fn handle(&mut self, pair: Pair) -> Result<(), Broken> {
+        self.watch.takes(&self.database, pair)?;
+        self.database.handled(pair, self.now.clock);
+        self.watch.outstanding.remove(&pair);
+        Ok(())
     }
 
     /// A line of what happens, for whoever looks into a seed.
@@ -421,8 +439,13 @@ impl World {
         self.say(|| "the process ends".into());
         self.watch.crashed();
         for flying in std::mem::take(&mut self.network) {
-            if self.chance.happens(500) {
-                self.watch.takes(&self.database, flying.pair)?;
+            if !self.chance.happens(500) {
+                continue;
+            }
+            match self.database.is_handler(flying.pair.1) {
+                true if self.watch.unwritable.contains(&flying.pair.0) => {}
+                true => self.handle(flying.pair)?,
+                false => self.watch.takes(&self.database, flying.pair)?,
             }
         }
         self.core = start(&self.database, self.limits, self.now, 0, self.chance.next());
@@ -492,6 +515,7 @@ impl World {
 fn endpoint(chance: &mut Chance, database: &Database) -> Endpoint {
     Endpoint {
         active: !chance.happens(100),
+        handler: chance.happens(300),
         ordered: chance.happens(400),
         steady: true,
         pattern: chance.one_of(&["*", "a.*", "b.*"]).unwrap_or("*"),
