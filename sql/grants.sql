@@ -97,6 +97,11 @@ values
 ('frontdesk.send_webhook_with_retry(text,text,jsonb,integer)', 'owner', 'an event that a receiver trusts'),
 ('frontdesk.test_webhook(text,jsonb)', 'owner', 'an event that a receiver trusts'),
 ('frontdesk.utf8(bytea)', 'owner', 'of use to who reads responses'),
+-- 25, handler
+('frontdesk.handlers', 'owner', 'what runs for events of all tenants'),
+('frontdesk.add_handler(text,regprocedure,text[],jsonb,integer,boolean,jsonb,interval,uuid,boolean)', 'owner', 'its function sees every event that it asks for'),
+('frontdesk.alter_handler(text,regprocedure,text[],jsonb,integer,boolean,jsonb,interval,uuid,boolean)', 'owner', 'its function sees every event that it asks for'),
+('frontdesk.remove_handler(text)', 'owner', 'deliveries of a handler end'),
 -- 25, engine
 -- 30, schedule
 ('frontdesk.jobs', 'public', 'jobs of who reads'),

@@ -7,6 +7,7 @@
 mod booting;
 pub mod clock;
 mod direct;
+mod handlers;
 mod mark;
 mod perform;
 mod receipts;

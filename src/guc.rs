@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicI16, Ordering::Relaxed};
 use std::time::Duration;
 
 use courier::IpNet;
@@ -27,6 +28,7 @@ static MAX_JOBS_PER_ROLE: GucSetting<i32> = GucSetting::<i32>::new(0);
 static REMINDER_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static LOG_JOBS: GucSetting<bool> = GucSetting::<bool>::new(true);
 static DEPTH: GucSetting<i32> = GucSetting::<i32>::new(0);
+static LED_BY: AtomicI16 = AtomicI16::new(0);
 static MAX_PAYLOAD_KB: GucSetting<i32> = GucSetting::<i32>::new(1024);
 static MAX_RECORD_KB: GucSetting<i32> = GucSetting::<i32>::new(16_384);
 static MAX_RESPONSE_KB: GucSetting<i32> = GucSetting::<i32>::new(1024);
@@ -239,8 +241,14 @@ pub fn log_jobs() -> bool {
     LOG_JOBS.get()
 }
 
+/// The setting; where a handler runs as many as led to its event at least, whatever it does about the setting.
 pub fn depth() -> i16 {
-    i16::try_from(DEPTH.get()).unwrap_or(i16::MAX)
+    i16::try_from(DEPTH.get()).unwrap_or(i16::MAX).max(LED_BY.load(Relaxed))
+}
+
+/// What this process does from now on was led to by so many automations.
+pub fn led_by(depth: i16) {
+    LED_BY.store(depth, Relaxed);
 }
 
 pub fn max_record_bytes() -> usize {

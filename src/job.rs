@@ -5,6 +5,7 @@ mod channel;
 pub mod command;
 mod first_row;
 pub mod follow;
+pub mod handler;
 pub mod owner;
 mod portal;
 pub mod procedure;
@@ -27,6 +28,8 @@ use channel::{Channel, Work};
 const PATIENCE: Duration = Duration::from_millis(200);
 /// And one for reminders, of which one often follows another.
 const LONG_PATIENCE: Duration = Duration::from_secs(5);
+/// And one for events: whoever waits for a handler's effects does not wait for a process to begin.
+const HANDLERS_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What became of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,8 +71,10 @@ pub unsafe extern "C-unwind" fn frontdesk_job_main(argument: pg_sys::Datum) {
     }
     // It is the owner, whatever a setting of the database or the role says.
     set(c"role", c"none");
-    if channel.work() == Work::Reminders {
-        timers::prepare();
+    match channel.work() {
+        Work::Reminders => timers::prepare(),
+        Work::Events => handler::prepare(),
+        Work::Command => {}
     }
     loop {
         let (name, command) = channel.text();
@@ -77,6 +82,7 @@ pub unsafe extern "C-unwind" fn frontdesk_job_main(argument: pg_sys::Datum) {
         unsafe { pg_sys::pgstat_report_appname(signal::application(name).as_ptr()) };
         let outcome = match channel.work() {
             Work::Reminders => timers::run(channel.owner()),
+            Work::Events => handler::run(&channel, command),
             Work::Command => {
                 if guc::log_jobs() {
                     log!("pg_frontdesk: job {}: {}", name.to_string_lossy(), command.to_string_lossy());
@@ -104,7 +110,12 @@ pub unsafe extern "C-unwind" fn frontdesk_job_main(argument: pg_sys::Datum) {
 
 /// Waits a moment for another command of the same role.
 fn another(channel: &Channel) -> bool {
-    let until = Instant::now() + if channel.work() == Work::Command { PATIENCE } else { LONG_PATIENCE };
+    let patience = match channel.work() {
+        Work::Command => PATIENCE,
+        Work::Reminders => LONG_PATIENCE,
+        Work::Events => HANDLERS_PATIENCE,
+    };
+    let until = Instant::now() + patience;
     loop {
         signal::forget_cancel();
         launcher::reload();

@@ -25,6 +25,24 @@ unsafe extern "C-unwind" {
 /// A column of a log as its rows are made here: its name and its type.
 pub type Column = (&'static str, pg_sys::Oid);
 
+/// Of the log of attempts, as sql/tables/21_delivery.sql has them.
+pub const ATTEMPT_COLUMNS: [Column; 14] = [
+    ("id", pg_sys::INT8OID),
+    ("event_id", pg_sys::INT8OID),
+    ("endpoint_id", pg_sys::INT8OID),
+    ("attempt", pg_sys::INT4OID),
+    ("started_at", pg_sys::TIMESTAMPTZOID),
+    ("duration_ms", pg_sys::FLOAT4OID),
+    ("succeeded", pg_sys::BOOLOID),
+    ("status", pg_sys::INT2OID),
+    ("error", pg_sys::TEXTOID),
+    ("detail", pg_sys::TEXTOID),
+    ("address", pg_sys::INETOID),
+    ("response", pg_sys::TEXTOID),
+    ("response_headers", pg_sys::JSONBOID),
+    ("response_body", pg_sys::BYTEAOID),
+];
+
 /// # Safety
 /// `sequence` is one of the extension.
 pub unsafe fn next_id(sequence: pg_sys::Oid) -> i64 {

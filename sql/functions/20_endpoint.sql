@@ -52,7 +52,8 @@ create or replace function frontdesk_internal.reseal(sealed bytea, old_key_file 
 volatile language c as 'MODULE_PATHNAME', 'reseal_wrapper';
 comment on function frontdesk_internal.reseal(bytea, text, text) is 'internal: encrypt again with the present key';
 
-create or replace function frontdesk_internal.check_endpoint(new frontdesk_internal.endpoint) returns void
+drop function if exists frontdesk_internal.check_endpoint(frontdesk_internal.endpoint);
+create or replace function frontdesk_internal.check_endpoint(new frontdesk_internal.endpoint, has_url boolean = true) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
   if coalesce(new.name, '') !~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$' then
@@ -60,11 +61,11 @@ begin
       message = format('invalid endpoint name "%s"', new.name),
       hint = 'Use 1 to 100 of A-Z a-z 0-9 _ - . : and begin with a letter or digit.';
   end if;
-  if new.url is null or new.events is null then
-    raise exception using errcode = 'null_value_not_allowed', message = 'url and events must not be null';
+  if has_url and new.url is null or new.events is null then
+    raise exception using errcode = 'null_value_not_allowed', message = case when has_url then 'url and ' else '' end || 'events must not be null';
   end if;
-  perform frontdesk.check_url(new.url);
-  perform frontdesk_internal.check_connection(new);
+  perform frontdesk.check_url(new.url) where has_url;
+  perform frontdesk_internal.check_connection(new) where has_url;
   if cardinality(new.events) = 0 then
     raise exception using errcode = 'invalid_parameter_value', message = 'events must name at least one pattern',
       hint = 'For all events: ''{*}''.';
@@ -89,12 +90,12 @@ begin
   end if;
 end
 $$;
-comment on function frontdesk_internal.check_endpoint(frontdesk_internal.endpoint) is 'internal: an endpoint is validated when it is declared, so that nothing about it fails later';
+comment on function frontdesk_internal.check_endpoint(frontdesk_internal.endpoint, boolean) is 'internal: an endpoint is validated when it is declared, so that nothing about it fails later';
 
 create or replace function frontdesk_internal.endpoint_check() returns trigger
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
-  perform frontdesk_internal.check_endpoint(new);
+  perform frontdesk_internal.check_endpoint(new, has_url => old.url is not null);
   new.updated_at := clock_timestamp();
   return new;
 end
@@ -234,6 +235,7 @@ declare
   before frontdesk_internal.endpoint;
 begin
   select * into before from frontdesk_internal.endpoint e where e.id = this for update;
+  perform frontdesk_internal.check_has_url(before);
   -- A credential belongs to the host that it was given for.
   if frontdesk_internal.url_origin(url) <> frontdesk_internal.url_origin(before.url) and keep_credentials is not true and before.credentials <> '{}'
     and (headers is null or exists (select from jsonb_each_text(frontdesk.check_headers(headers)) h where h.value = '********')) then
@@ -285,6 +287,7 @@ begin
   delete from frontdesk_internal.retry r where r.endpoint_id = this;
   delete from frontdesk_internal.dead_letter d where d.endpoint_id = this;
   delete from frontdesk_internal.cursor c where c.endpoint_id = this;
+  delete from frontdesk_internal.handler h where h.endpoint_id = this;
   delete from frontdesk_internal.endpoint e where e.id = this;
 end
 $$;
@@ -359,6 +362,8 @@ stable language sql set search_path = pg_catalog, frontdesk, pg_temp as $$
       'expires_at', extract(epoch from s.expires_at)) order by s.id desc)
     from frontdesk_internal.endpoint_secret s where s.endpoint_id = e.id), '[]'),
     'client_key', (select encode(k.secret, 'hex') from frontdesk_internal.endpoint_client_key k where k.endpoint_id = e.id),
+    'handler', (select jsonb_build_object('owner', h.owner::oid::bigint, 'batch', h.batch, 'timeout_ms', h.timeout_ms,
+      'there', exists (select from pg_roles r where r.oid = h.owner::oid)) from frontdesk_internal.handler h where h.endpoint_id = e.id),
     'stranger', e.home is distinct from (select frontdesk_internal.installation_id()),
     'failing_since_s', extract(epoch from e.failing_since), 'open_until_s', extract(epoch from e.open_until)))::text
   from frontdesk_internal.endpoint e order by e.id
@@ -391,5 +396,5 @@ select e.name, e.url, e.state, e.state_reason, e.problem, e.events, e.failing_si
     where s.endpoint_id = e.id and s.header is not null) as credential_headers,
   e.filter, e.payload, e.signature, e.retry, e.timeout_ms, e.max_in_flight, e.rate_per_second, e.ordered, e.tenant, e.created_at,
   (select array_agg(o order by o) from jsonb_object_keys(e.tls) o) as tls, e.http
-from frontdesk_internal.endpoint e;
+from frontdesk_internal.endpoint e where e.url is not null;
 comment on view frontdesk.endpoints is 'the endpoints, their state and health; no secret is in it';

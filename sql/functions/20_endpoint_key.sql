@@ -5,6 +5,7 @@ language plpgsql security definer set search_path = pg_catalog, frontdesk, pg_te
 declare
   this bigint := frontdesk_internal.endpoint_id(name);
 begin
+  perform frontdesk_internal.check_has_url(e) from frontdesk_internal.endpoint e where e.id = this;
   if overlap is null or overlap < '0' or overlap > '90 days' then
     raise exception using errcode = 'invalid_parameter_value',
       message = format('overlap %s is out of range', coalesce(overlap::text, 'null')),

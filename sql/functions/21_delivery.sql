@@ -262,7 +262,7 @@ begin
     elsif d.event_id is not null then
       outcome := 'dead'; reason := d.reason;
     elsif a.succeeded then
-      outcome := 'delivered'; reason := format('status %s at %s', a.status, a.started_at::timestamptz(0));
+      outcome := 'delivered'; reason := format(case when a.status is null then 'done' else 'status ' || a.status end || ' at %s', a.started_at::timestamptz(0));
     elsif a.event_id is not null then
       outcome := 'failed'; reason := format('%s: %s; discarded or not to be repeated', a.error, a.detail);
     else

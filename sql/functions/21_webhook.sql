@@ -4,7 +4,7 @@ create or replace view frontdesk.webhook_configs as
 select e.id, e.name, e.url,
   case when exists (select from frontdesk_internal.endpoint_secret s where s.endpoint_id = e.id and s.header is null) then '********' end as secret,
   e.events, e.headers || coalesce((select jsonb_object_agg(c, '********') from unnest(e.credentials) c), '{}') as headers, e.retry as retry_config, e.state = 'active' as is_active, e.created_at, e.updated_at
-from frontdesk_internal.endpoint e;
+from frontdesk_internal.endpoint e where e.url is not null;
 comment on view frontdesk.webhook_configs is
   'the endpoints as rows that can be inserted, updated and deleted; a secret or a credential header can be written '
   'and is never shown: ******** keeps the stored value';

@@ -196,6 +196,7 @@ comment on function frontdesk_internal.engine_job_recover is
 create or replace function frontdesk_internal.jobs_owners_changed(roles oid[], new_owner oid) returns void
 language plpgsql set search_path = pg_catalog, frontdesk, pg_temp as $$
 begin
+  perform frontdesk_internal.handlers_owners_changed(roles, new_owner);
   if new_owner is null then
     delete from frontdesk_internal.job j where j.owner = any (roles);
     return;

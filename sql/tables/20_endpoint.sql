@@ -3,7 +3,7 @@
 create table frontdesk_internal.endpoint (
   id bigint generated always as identity primary key,
   name text not null unique,
-  url text not null,
+  url text,
   events text[] not null,
   headers jsonb not null default '{}',
   credentials text[] not null default '{}',
@@ -31,6 +31,7 @@ create table frontdesk_internal.endpoint (
   http text not null default 'auto' check (http in ('auto', '1.1', '2'))
 );
 comment on table frontdesk_internal.endpoint is 'where events are delivered; changed through add_endpoint(), alter_endpoint(), pause_endpoint() ...';
+comment on column frontdesk_internal.endpoint.url is 'null: it is a handler, whose function is in frontdesk_internal.handler';
 comment on column frontdesk_internal.endpoint.headers is 'headers that are no secret; those that look like credentials are kept in endpoint_secret';
 comment on column frontdesk_internal.endpoint.credentials is 'the names of the credential headers: without the value of each of them nothing is sent';
 comment on column frontdesk_internal.endpoint.problem is 'why nothing is sent to it although it is active; its events wait';

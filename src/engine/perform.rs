@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use delivery::{Action, Ask, Cursor, Due, Event, FailureKind, Input, Made, Outcomes, Page, Part, Read, Shipment, What};
+use delivery::{
+    Action, Ask, Cursor, Due, Event, FailureKind, Input, Made, Outcomes, Page, Part, Read, Shipment, Target, What,
+};
 use pgrx::check_for_interrupts;
 use pgrx::spi::SpiResult;
 
@@ -11,13 +13,14 @@ use super::shell::{Shell, now};
 use super::transaction::{Failure, Session, transaction};
 use super::verbs;
 use super::wait::flush;
+use crate::launcher::asked_to_leave;
 use crate::pg::record::apart;
 
 impl Shell {
     pub fn perform(&mut self, action: Action) {
         let (part, result) = match action {
             Action::Send(shipments) => return self.send(&shipments),
-            Action::Recall(target) => return self.courier.recall(target.group()),
+            Action::Recall(target) => return self.recall(target),
             Action::Say(line) => return self.complain_once(&line),
             Action::Write(outcomes) => return self.write(outcomes),
             Action::Look => (Part::Refresh, self.look()),
@@ -44,6 +47,16 @@ impl Shell {
         let mut batch = Vec::with_capacity(shipments.len());
         let mut sent = Vec::with_capacity(shipments.len());
         for shipment in shipments {
+            if let Some(id) = shipment.target.endpoint().filter(|id| self.desk.handler(*id).is_some()) {
+                let task = self.desk.task(id, shipment, now.clock);
+                // The process reads the event itself.
+                let result = task.map(|task| {
+                    self.handlers.push(id, task);
+                    0
+                });
+                sent.push(Made { request: shipment.request, result });
+                continue;
+            }
             let made = self.desk.request(shipment, now.clock);
             if made.as_ref().is_err_and(|unsendable| !unsendable.hopeless) {
                 self.slot.failed.fetch_add(1, SeqCst);
@@ -59,7 +72,21 @@ impl Shell {
             self.courier.send(batch);
         }
         self.core.handle(Input::Sent(sent), now);
+        self.give();
         check_for_interrupts!();
+    }
+
+    /// Handlers get what waits for them.
+    pub fn give(&mut self) {
+        let allowed = self.core.is_running() && !self.stopped && !asked_to_leave();
+        self.handlers.give(&self.desk, allowed);
+    }
+
+    fn recall(&mut self, target: Target) {
+        match target.endpoint().filter(|id| self.desk.handler(*id).is_some()) {
+            Some(id) => self.handlers.recall(id),
+            None => self.courier.recall(target.group()),
+        }
     }
 
     fn write(&mut self, outcomes: Outcomes) {

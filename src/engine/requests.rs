@@ -153,7 +153,7 @@ impl Desk {
 }
 
 /// Until when its policy would have it sent, when that is over.
-fn expired(settings: &Settings, event: &Event, now: i64) -> Option<String> {
+pub fn expired(settings: &Settings, event: &Event, now: i64) -> Option<String> {
     let until = settings.policy.expires_at(clock::to_unix(event.created_at), event.record.as_deref())?;
     let until = clock::from_unix(until);
     (now > until).then(|| clock::rfc3339(until))

@@ -36,8 +36,19 @@ pub struct Settings {
     pub problem: Option<String>,
     /// As the table has it.
     pub known_problem: Option<String>,
+    /// It has no URL, but a function.
+    pub handler: Option<Handler>,
     /// The values of credential headers, in the forms in which a receiver may give them back.
     pub hidden: Vec<Vec<u8>>,
+}
+
+/// Of an endpoint that is a handler.
+pub struct Handler {
+    pub owner: u32,
+    /// Events in a transaction.
+    pub batch: usize,
+    pub timeout: Duration,
+    pub is_filtered: bool,
 }
 
 /// frontdesk_internal.endpoint_settings().
@@ -45,7 +56,8 @@ pub struct Settings {
 struct Row {
     id: i64,
     name: String,
-    url: String,
+    url: Option<String>,
+    handler: Option<StoredHandler>,
     state: State,
     events: Vec<String>,
     headers: BTreeMap<String, String>,
@@ -82,6 +94,15 @@ enum State {
 }
 
 #[derive(Deserialize)]
+struct StoredHandler {
+    owner: u32,
+    /// The owner was not dropped.
+    there: bool,
+    batch: usize,
+    timeout_ms: u64,
+}
+
+#[derive(Deserialize)]
 struct StoredSecret {
     header: Option<String>,
     secret: String,
@@ -96,7 +117,7 @@ impl Settings {
         let http = Http::parse(&row.http).unwrap_or_default();
         let micros = |seconds: Option<f64>| seconds.map(|seconds| clock::from_unix((seconds * 1e6) as i64));
         let mut settings = Settings {
-            target: parse(&row.url, guard).map(|target| {
+            target: parse(row.url.as_deref().unwrap_or_default(), guard).map(|target| {
                 let trust = trust.as_ref().ok().cloned().flatten();
                 Arc::new(target.with(http, trust))
             }),
@@ -111,6 +132,12 @@ impl Settings {
             problem: trust.err(),
             known_problem: row.problem,
             hidden: Vec::new(),
+            handler: row.handler.as_ref().map(|stored| Handler {
+                owner: stored.owner,
+                batch: stored.batch,
+                timeout: Duration::from_millis(stored.timeout_ms),
+                is_filtered: row.filter.is_some(),
+            }),
             name: row.name.clone(),
         };
         for stored in row.secrets {
@@ -120,6 +147,14 @@ impl Settings {
         }
         if row.stranger {
             settings.problem = Some("it came from another installation; frontdesk.adopt() makes it this one's".into());
+        }
+        if row.url.is_none() {
+            // A part of a dump may have been restored without the other.
+            settings.problem = settings.problem.take().or(match &row.handler {
+                None => Some("its function was not restored; remove_endpoint() removes it".into()),
+                Some(stored) if !stored.there => Some("its owner was dropped; alter_handler() gives it another".into()),
+                Some(_) => None,
+            });
         }
         settings.problem = settings.problem.take().or_else(|| settings.missing(&row.credentials));
         let plan = Plan {

@@ -4,14 +4,16 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use courier::Courier;
-use delivery::{Core, Input, Limits, Now, Rest};
+use delivery::{Core, Input, Limits, Now, Reply, Rest};
 use pgrx::prelude::*;
 
+use super::handlers::Handlers;
 use super::requests::Desk;
 use super::timetable::Timetable;
 use super::transaction::{Failure, become_the_only_one, forget_statements, settle_in, transaction};
 use super::wait::{Bell, Waiter, connections, keep_memory, without_signals};
 use super::{clock, courier_config, mark, verbs};
+use crate::job::handler::fence;
 use crate::launcher::asked_to_leave;
 use crate::shmem::{EVENTS, Slot, WORK};
 use crate::{guc, launcher};
@@ -33,6 +35,7 @@ pub struct Shell {
     pub core: Core,
     pub courier: Courier,
     pub desk: Desk,
+    pub handlers: Handlers,
     waiter: Waiter,
     pub stopped: bool,
     leaving_since: Option<Instant>,
@@ -72,6 +75,7 @@ impl Shell {
         }
         keep_memory();
         mark::open();
+        let generation = become_the_orderer(slot)?;
         let mut desk = Desk::default();
         let Some(begun) = desk.boot(0)? else { return Ok(None) };
         slot.prepared.store(1, SeqCst);
@@ -86,6 +90,7 @@ impl Shell {
             core: begun.core,
             courier,
             desk,
+            handlers: Handlers::new(generation),
             waiter: Waiter::new(bell),
             stopped: false,
             leaving_since: None,
@@ -172,6 +177,14 @@ impl Shell {
         } else if !self.timetable.is_resting() {
             self.timetable_rest.went_well();
         }
+        // Whoever has work is more in need of a slot than who waits for it.
+        if self.timetable.is_short() {
+            self.handlers.free();
+        }
+        if self.handlers.is_short() {
+            self.timetable.free();
+        }
+        self.give();
         self.keep_up();
         Ok(Next::Wait(self.limit()))
     }
@@ -179,6 +192,9 @@ impl Shell {
     /// As after a start, with what is in flight forgotten: it is sent again under the same webhook-id.
     fn reboot(&mut self) -> Result<(), Failure> {
         self.flush();
+        self.handlers.abandon();
+        let ordered = become_the_orderer(self.slot).inspect_err(|_| self.slot.reboot.store(1, SeqCst));
+        self.handlers = Handlers::new(ordered?);
         match self.desk.boot(self.core.last_request())? {
             Some(begun) => {
                 self.core.recall().for_each(|target| self.courier.recall(target.group()));
@@ -206,16 +222,27 @@ impl Shell {
 
     /// Takes what came back.
     fn collect(&mut self) {
+        let now = now();
+        let handled = self.handlers.collect();
+        // While what came back is looked at, they go on.
+        self.give();
+        for receipt in handled {
+            let counter = match receipt.reply {
+                Reply::Handled => Some(&self.slot.delivered),
+                Reply::Failure { .. } => Some(&self.slot.failed),
+                _ => None,
+            };
+            if let Some(counter) = counter {
+                counter.fetch_add(1, SeqCst);
+            }
+            self.core.handle(Input::Receipt(receipt), now);
+        }
         let mut receipts = Vec::new();
         self.courier.drain(&mut receipts);
-        if receipts.is_empty() {
-            return;
-        }
-        let now = now();
         for receipt in receipts {
             let counter = if is_success(&receipt) { &self.slot.delivered } else { &self.slot.failed };
             let receipt = self.desk.receipt(receipt, &self.core);
-            if !matches!(receipt.reply, delivery::Reply::Recalled) {
+            if !matches!(receipt.reply, Reply::Recalled) {
                 counter.fetch_add(1, SeqCst);
             }
             self.core.handle(Input::Receipt(receipt), now);
@@ -247,6 +274,7 @@ impl Shell {
     /// True: for good, until somebody wants an engine again.
     fn leave(&mut self) -> bool {
         self.timetable.abandon();
+        self.handlers.abandon();
         log!("pg_frontdesk: engine leaves the database");
         !asked_to_leave()
     }
@@ -283,6 +311,9 @@ impl Shell {
         }
         let upkeep = self.upkeep_at.saturating_duration_since(now.steady);
         limit = limit.min(self.upkeep_rest.left(now).map_or(upkeep, |left| left.max(upkeep).max(SHORT)));
+        if let Some(handlers) = self.handlers.limit() {
+            limit = limit.min(handlers);
+        }
         if let Some(timetable) = self.timetable.limit(self.slot, self.core.is_running()) {
             limit = limit.min(timetable);
         }
@@ -338,6 +369,11 @@ impl Shell {
 
 /// No wait for what failed is shorter.
 const SHORT: Duration = Duration::from_millis(10);
+
+/// From here on nothing is committed that another engine ordered of handlers; returns the number that orders go by.
+fn become_the_orderer(slot: &Slot) -> Result<u64, Failure> {
+    fence::advance(slot).ok_or_else(|| Failure::new("a transaction of a handler has been committing for seconds"))
+}
 
 fn is_installed() -> bool {
     transaction(|_| verbs::is_installed()).unwrap_or(true)

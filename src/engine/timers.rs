@@ -123,7 +123,8 @@ impl Timers {
                 return;
             }
             let database = crate::job::my_database();
-            let order = Order { database, owner, work: Work::Reminders, name: c"reminders", command: c"" };
+            let (name, command, work) = (c"reminders", c"", Work::Reminders);
+            let order = Order { database, owner, work, generation: 0, name, command };
             let worker = match self.idle.iter().position(|worker| worker.again(&order)) {
                 Some(place) => Some(self.idle.swap_remove(place)),
                 None => {

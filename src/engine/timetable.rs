@@ -57,6 +57,17 @@ impl Timetable {
         failure
     }
 
+    /// Is there work that has no process?
+    pub fn is_short(&self) -> bool {
+        self.jobs.is_short() || self.timers.is_short()
+    }
+
+    /// Gives up the slots of the processes that wait.
+    pub fn free(&mut self) {
+        self.jobs.free();
+        self.timers.free();
+    }
+
     /// The engine leaves.
     pub fn abandon(&mut self) {
         self.jobs.abandon();

@@ -1,7 +1,7 @@
 //! The segment of shared memory between the engine and a job: the command goes, the outcome comes; then perhaps another goes.
 
 use std::ffi::{CStr, c_void};
-use std::sync::atomic::{AtomicI32, AtomicI64, AtomicPtr, AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
 
 use pgrx::pg_sys;
 
@@ -11,6 +11,10 @@ const MESSAGE: usize = 8 * 1024;
 const RESULT: usize = 16 * 1024;
 /// Room for name and command of an order that comes later; a longer one gets a process of its own.
 const TEXTS: usize = 8 * 1024;
+/// The same, where the command is a list of events.
+const EVENTS_TEXTS: usize = 120 * 1024;
+/// Events of one order.
+pub const MOST_EVENTS: usize = 1000;
 
 /// The job is to run what is there.
 const GIVEN: u32 = 0;
@@ -35,6 +39,30 @@ pub fn mine() -> Option<Channel> {
 pub enum Work {
     Command,
     Reminders,
+    Events,
+}
+
+/// What became of an event of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Not begun, or undone.
+    None,
+    /// Committed.
+    Done,
+    Failed,
+    /// In the transaction that is under way.
+    Running,
+}
+
+impl Mark {
+    fn of(byte: u8) -> Mark {
+        match byte {
+            1 => Mark::Done,
+            2 => Mark::Failed,
+            3 => Mark::Running,
+            _ => Mark::None,
+        }
+    }
 }
 
 #[repr(C)]
@@ -45,9 +73,11 @@ struct Header {
     proc_number: AtomicI32,
     database: u32,
     owner: u32,
-    /// 1: reminders.
-    reminders: u32,
-    /// Batches of reminders that were begun; the rule and the number of timers of the last.
+    /// 0: a command, 1: reminders, 2: events.
+    work: u32,
+    /// Of the engine that started it.
+    generation: u64,
+    /// Batches of reminders or events that were begun; the rule and the number of timers of the last.
     beats: AtomicU32,
     rule: AtomicI64,
     timers: AtomicI32,
@@ -64,6 +94,9 @@ struct Header {
     message: AtomicU32,
     /// u32::MAX: none.
     result: AtomicU32,
+    /// The transaction of the events that are marked as running.
+    xid: AtomicU64,
+    marks: [AtomicU8; MOST_EVENTS],
 }
 
 /// What a job is to do.
@@ -71,6 +104,8 @@ pub struct Order<'a> {
     pub database: u32,
     pub owner: u32,
     pub work: Work,
+    /// Of the engine: a process that it left behind commits nothing of events any more.
+    pub generation: u64,
     pub name: &'a CStr,
     pub command: &'a CStr,
 }
@@ -78,6 +113,11 @@ pub struct Order<'a> {
 impl Order<'_> {
     fn length(&self) -> usize {
         self.name.to_bytes_with_nul().len() + self.command.to_bytes_with_nul().len()
+    }
+
+    /// Room for the texts, also of orders that come later.
+    fn texts(&self) -> usize {
+        self.length().max(if self.work == Work::Events { EVENTS_TEXTS } else { TEXTS })
     }
 }
 
@@ -87,7 +127,7 @@ pub struct Channel(*mut Header);
 
 impl Channel {
     pub fn size(order: &Order) -> usize {
-        size_of::<Header>() + MESSAGE + RESULT + order.length().max(TEXTS)
+        size_of::<Header>() + MESSAGE + RESULT + order.texts()
     }
 
     /// # Safety
@@ -100,18 +140,21 @@ impl Channel {
             proc_number: AtomicI32::new(-1),
             database: order.database,
             owner: order.owner,
-            reminders: u32::from(order.work == Work::Reminders),
+            work: order.work as u32,
+            generation: order.generation,
             beats: AtomicU32::new(0),
             rule: AtomicI64::new(0),
             timers: AtomicI32::new(0),
             name: AtomicU32::new(0),
             command: AtomicU32::new(0),
-            texts: order.length().max(TEXTS) as u32,
+            texts: order.texts() as u32,
             rows: AtomicI64::new(-1),
             sqlstate: Default::default(),
             timed_out: AtomicU32::new(0),
             message: AtomicU32::new(0),
             result: AtomicU32::new(u32::MAX),
+            xid: AtomicU64::new(0),
+            marks: [const { AtomicU8::new(0) }; MOST_EVENTS],
         };
         // SAFETY: within the segment, as said by size().
         unsafe { channel.0.write(header) };
@@ -123,6 +166,7 @@ impl Channel {
     pub fn give_again(&self, order: &Order) -> bool {
         let header = self.header();
         if order.length() > header.texts as usize
+            || (order.work as u32, order.generation) != (header.work, header.generation)
             || header.state.compare_exchange(ENDED, TAKEN, SeqCst, SeqCst).is_err()
         {
             return false;
@@ -151,6 +195,8 @@ impl Channel {
         header.timed_out.store(0, SeqCst);
         header.rule.store(0, SeqCst);
         header.timers.store(0, SeqCst);
+        header.xid.store(0, SeqCst);
+        header.marks.iter().for_each(|mark| mark.store(0, SeqCst));
         header.message.store(0, SeqCst);
         header.result.store(u32::MAX, SeqCst);
         header.state.store(GIVEN, SeqCst);
@@ -191,7 +237,35 @@ impl Channel {
     }
 
     pub fn work(&self) -> Work {
-        if self.header().reminders == 1 { Work::Reminders } else { Work::Command }
+        match self.header().work {
+            0 => Work::Command,
+            1 => Work::Reminders,
+            _ => Work::Events,
+        }
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.header().generation
+    }
+
+    /// In the job: the transaction `xid` of these events begins.
+    pub fn begin(&self, xid: u64, events: &[usize]) {
+        let header = self.header();
+        header.xid.store(xid, SeqCst);
+        self.mark(events, Mark::Running);
+        header.beats.fetch_add(1, SeqCst);
+    }
+
+    pub fn mark(&self, events: &[usize], mark: Mark) {
+        let marks = &self.header().marks;
+        events.iter().filter_map(|event| marks.get(*event)).for_each(|place| place.store(mark as u8, SeqCst));
+    }
+
+    /// What became of the first so many events, and which transaction those that are running are in.
+    pub fn marks(&self, events: usize) -> (Vec<Mark>, u64) {
+        let header = self.header();
+        let marks = header.marks.iter().take(events).map(|mark| Mark::of(mark.load(SeqCst))).collect();
+        (marks, header.xid.load(SeqCst))
     }
 
     /// In the job: a batch of so many timers of a rule begins.

@@ -1,7 +1,7 @@
 //! Runs the statements of a command one after the other, as PostgreSQL runs a client's (exec_simple_query in postgres.c): each
 //! through a top-level portal, so that VACUUM, CREATE INDEX CONCURRENTLY and procedures that commit work.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_void};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,9 @@ const STATEMENT_TIMEOUT: std::ffi::c_int = 3;
 thread_local! {
     /// SQLSTATE of the error raised last, which pgrx keeps only when it knows it.
     static RAISED: Cell<i32> = const { Cell::new(0) };
+    /// Whether the context of errors is kept, and that of the error raised last.
+    static KEEPS_CONTEXTS: Cell<bool> = const { Cell::new(false) };
+    static ERROR_CONTEXT: RefCell<Option<String>> = const { RefCell::new(None) };
     /// When the statement under way times out, by a setting of the session.
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
     /// Of the command.
@@ -200,8 +203,31 @@ pub fn note_codes() {
 
 #[pg_guard]
 unsafe extern "C-unwind" fn note_code(_argument: *mut c_void) {
-    // SAFETY: called while an error is being made.
-    RAISED.set(unsafe { pg_sys::geterrcode() });
+    // SAFETY: called while an error is being made, after all others that add to its context.
+    unsafe {
+        RAISED.set(pg_sys::geterrcode());
+        if KEEPS_CONTEXTS.get() {
+            let before = pg_sys::MemoryContextSwitchTo(pg_sys::TopMemoryContext);
+            let error = pg_sys::CopyErrorData();
+            if (*error).elevel >= PgLogLevel::ERROR as i32 {
+                let context = (*error).context;
+                let text = (!context.is_null()).then(|| CStr::from_ptr(context).to_string_lossy().into_owned());
+                ERROR_CONTEXT.set(text);
+            }
+            pg_sys::FreeErrorData(error);
+            pg_sys::MemoryContextSwitchTo(before);
+        }
+    }
+}
+
+/// From now on the context of errors is kept, as PL/pgSQL's functions and lines.
+pub fn keep_contexts() {
+    KEEPS_CONTEXTS.set(true);
+}
+
+/// That of the error raised last.
+pub fn take_context() -> Option<String> {
+    ERROR_CONTEXT.take()
 }
 
 /// The five characters of a code.

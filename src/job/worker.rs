@@ -8,10 +8,12 @@ use pgrx::prelude::*;
 
 use super::Outcome;
 use super::channel::Channel;
-pub use super::channel::{Order, Work};
+pub use super::channel::{MOST_EVENTS, Mark, Order, Work};
 
 /// After so long a process gets no further command: settings of roles and databases are read when it begins.
 const LIFE: Duration = Duration::from_secs(10);
+/// The same for handlers, of which one order follows another.
+const LONG_LIFE: Duration = Duration::from_secs(60);
 
 pub struct Worker {
     handle: *mut pg_sys::BackgroundWorkerHandle,
@@ -34,7 +36,27 @@ impl Worker {
 
     /// Another command of the same role for a process that has done its work: beginning a process takes longer than most commands.
     pub fn again(&self, order: &Order) -> bool {
-        self.owner == order.owner && self.since.elapsed() < LIFE && self.channel.give_again(order)
+        self.owner == order.owner && !self.is_old() && self.channel.give_again(order)
+    }
+
+    /// Is it a process of this role?
+    pub fn is_of(&self, owner: u32) -> bool {
+        self.owner == owner
+    }
+
+    /// Whether it gets no further command.
+    pub fn is_old(&self) -> bool {
+        self.since.elapsed() >= if self.channel.work() == Work::Events { LONG_LIFE } else { LIFE }
+    }
+
+    /// Of one for events: what became of the first so many, and the transaction that the running ones are in.
+    pub fn marks(&self, events: usize) -> (Vec<Mark>, u64) {
+        self.channel.marks(events)
+    }
+
+    /// How many transactions of events it began.
+    pub fn beats(&self) -> u32 {
+        self.channel.at_work().0
     }
 
     /// Whether its process is there.
@@ -92,6 +114,12 @@ impl Worker {
             _ => Err(()),
         }
     }
+}
+
+/// Did a transaction commit whose process is gone?
+pub fn committed(xid: u64) -> bool {
+    // SAFETY: a look into the commit log, of a transaction that was under way a moment ago.
+    xid != 0 && unsafe { pg_sys::TransactionIdDidCommit(pg_sys::TransactionId::from(xid as u32)) }
 }
 
 impl Drop for Worker {

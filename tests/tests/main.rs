@@ -7,6 +7,7 @@ mod closure;
 mod delivery;
 mod embedder;
 mod fuzz;
+mod handler;
 mod hostile;
 mod http;
 mod knowledge;

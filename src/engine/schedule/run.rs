@@ -52,7 +52,8 @@ impl Run {
         let text = |text: &str| CString::new(text).unwrap_or_default();
         let (name, command) = (text(&order.name), text(&order.command));
         let database = crate::job::my_database();
-        let order = Order { database, owner: order.owner, work: Work::Command, name: &name, command: &command };
+        let (owner, work) = (order.owner, Work::Command);
+        let order = Order { database, owner, work, generation: 0, name: &name, command: &command };
         self.worker = match idle.iter().position(|worker| worker.again(&order)) {
             Some(place) => Some(idle.swap_remove(place)),
             None => Worker::start(&order),

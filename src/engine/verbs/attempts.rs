@@ -9,28 +9,10 @@ use pgrx::spi::SpiResult;
 use super::super::clock::timestamp;
 use super::super::transaction::Session;
 use super::column;
-use crate::log::{Column, inet};
+use crate::log::{ATTEMPT_COLUMNS, inet};
 
 /// A response of so many bytes stays in its row.
 const SHORT: usize = 1000;
-
-/// As sql/tables/21_delivery.sql has them.
-const COLUMNS: [Column; 14] = [
-    ("id", pg_sys::INT8OID),
-    ("event_id", pg_sys::INT8OID),
-    ("endpoint_id", pg_sys::INT8OID),
-    ("attempt", pg_sys::INT4OID),
-    ("started_at", pg_sys::TIMESTAMPTZOID),
-    ("duration_ms", pg_sys::FLOAT4OID),
-    ("succeeded", pg_sys::BOOLOID),
-    ("status", pg_sys::INT2OID),
-    ("error", pg_sys::TEXTOID),
-    ("detail", pg_sys::TEXTOID),
-    ("address", pg_sys::INETOID),
-    ("response", pg_sys::TEXTOID),
-    ("response_headers", pg_sys::JSONBOID),
-    ("response_body", pg_sys::BYTEAOID),
-];
 
 /// The values of the columns after the id.
 fn values(attempt: &Attempt, address: Option<pg_sys::Datum>) -> [Option<pg_sys::Datum>; 13] {
@@ -67,7 +49,7 @@ pub fn attempts(session: &mut Session, made: &[Attempt]) -> SpiResult<()> {
             values(a, address.1)
         })
         .collect();
-    session.append("attempt_success", "attempt_id_seq", &COLUMNS, &rows);
+    session.append("attempt_success", "attempt_id_seq", &ATTEMPT_COLUMNS, &rows);
     if !rest.is_empty() {
         let args = [
             column(&rest, |a| a.event).into(),
