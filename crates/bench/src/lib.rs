@@ -5,6 +5,7 @@
 pub mod crm;
 pub mod delivery;
 pub mod embedding;
+pub mod flow;
 pub mod knowledge;
 mod options;
 pub mod pgbench;
@@ -24,6 +25,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("crm", crm::run),
     ("delivery", delivery::run),
     ("embedding", embedding::run),
+    ("flow", flow::run),
     ("knowledge", knowledge::run),
     ("schedule", schedule::run),
 ];
