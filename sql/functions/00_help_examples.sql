@@ -92,6 +92,11 @@ values
 ('webhook_configs', $$update frontdesk.webhook_configs set is_active = false where name = 'crm'$$),
 ('webhook_logs',
   $$select event_type, response_status, error_message from frontdesk.webhook_logs order by id desc limit 20$$),
+-- 25, handler
+('add_handler()', $$select frontdesk.add_handler('tasks', 'on_lead(frontdesk.event)', events => '{lead.created}')$$),
+('alter_handler()', $$select frontdesk.alter_handler('tasks', batch => 500, timeout => '10 seconds')$$),
+('remove_handler()', $$select frontdesk.remove_handler('tasks')$$),
+('handlers', $$select name, function, owner, state, retrying, dead from frontdesk.handlers$$),
 -- 30, schedule
 ('schedule()',
   $$select frontdesk.schedule('nightly', '0 3 * * *', 'call close_the_day()', timezone => 'America/Mexico_City')$$),
