@@ -194,6 +194,29 @@ create table frontdesk_internal.endpoint_client_key (
 comment on table frontdesk_internal.endpoint_client_key is 'the keys of the client certificates, sealed as the secrets of endpoints are';
 select pg_catalog.pg_extension_config_dump('frontdesk_internal.endpoint_client_key', '');
 
+-- Handlers are endpoints without a URL.
+alter table frontdesk_internal.endpoint alter url drop not null;
+comment on column frontdesk_internal.endpoint.url is 'null: it is a handler, whose function is in frontdesk_internal.handler';
+create table frontdesk_internal.handler (
+  endpoint_id bigint primary key,
+  owner frontdesk.role not null,
+  function text not null,
+  batch int not null check (batch between 1 and 1000),
+  timeout_ms int not null check (timeout_ms between 100 and 3600000),
+  login boolean not null default true,
+  added_by name
+);
+comment on table frontdesk_internal.handler is 'what of an endpoint is a handler: the function that its events are given to; changed through add_handler(), alter_handler() ...';
+comment on column frontdesk_internal.handler.endpoint_id is 'its endpoint, which has no URL';
+comment on column frontdesk_internal.handler.owner is 'the role it runs as; a number where the role was dropped';
+comment on column frontdesk_internal.handler.function is 'schema.name(type): it is looked up before it runs';
+comment on column frontdesk_internal.handler.login is 'its owner could log in when it was added: once they may no longer, it does not run';
+comment on column frontdesk_internal.handler.added_by is 'who added it for a role that they could become; null: the owner';
+comment on column frontdesk_internal.handler.batch is 'so many events are given to it in one transaction';
+
+-- No foreign key: a parallel restore of a dump brings these rows in any order.
+select pg_catalog.pg_extension_config_dump('frontdesk_internal.handler', '');
+
 alter table frontdesk_internal.job alter owner type frontdesk.role using owner::frontdesk.role,
   add home uuid default frontdesk_internal.installation_id(), add login boolean not null default true, add scheduled_by name;
 alter table frontdesk_internal.job_run alter owner type frontdesk.role using owner::frontdesk.role;

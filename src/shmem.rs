@@ -63,6 +63,10 @@ pub struct Slot {
     pub next_timer: AtomicI64,
     /// 1: a transaction with something for the engine may be prepared. Who never loaded this library can commit it.
     pub prepared: AtomicU32,
+    /// Engines that began here: what an earlier one gave to a handler's process is not committed any more.
+    pub generation: AtomicU64,
+    /// Processes of handlers that are committing.
+    pub committing: AtomicU32,
     pub health: Health,
 }
 
@@ -163,6 +167,7 @@ impl Slot {
         self.reboot.store(0, SeqCst);
         self.jobs_changed.store(0, SeqCst);
         self.next_timer.store(0, SeqCst);
+        self.generation.fetch_add(1, SeqCst);
         self.health.clear();
         self.database.store(0, SeqCst);
     }
