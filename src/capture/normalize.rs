@@ -11,8 +11,8 @@ use pgrx::prelude::*;
 
 use super::row::Row;
 use super::row_before;
-use crate::doors::contact::{line, number, spelling};
-use crate::error::raise;
+use crate::doors::contact::{line, number};
+use crate::error::{OrReport, raise};
 
 #[unsafe(no_mangle)]
 pub extern "C" fn pg_finfo_frontdesk_normalize_row() -> *const pg_sys::Pg_finfo_record {
@@ -125,8 +125,8 @@ impl Rule {
 
     fn normal<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
         match &self.kind {
-            Kind::Email => spelling(contact::normalize_email(text)).map(Cow::from),
-            Kind::Handle => spelling(contact::normalize_handle(text)).map(Cow::from),
+            Kind::Email => contact::normalize_email(text).or_report().map(Cow::from),
+            Kind::Handle => contact::normalize_handle(text).or_report().map(Cow::from),
             Kind::Phone(country) => number(text, country.as_deref()).map(Cow::from),
             Kind::International if is_international(text) => number(text, None).map(Cow::from),
             Kind::International => Some(text.into()),

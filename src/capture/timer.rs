@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::jsonb::Form;
 use super::moved;
 use super::row::{self, Row};
-use crate::error::raise;
+use crate::error::{raise, worked};
 use crate::pg::role;
 
 /// Moments from 4000 BC to the year 100,000: far from what a timestamp can be, so that no offset leads out of it. Infinity is
@@ -293,7 +293,7 @@ type Plan = std::thread::LocalKey<RefCell<Option<OwnedPreparedStatement>>>;
 
 /// Calls a verb with the rights of the extension: who changes the row has none on its timer.
 fn call<T: FromDatum + IntoDatum>(plan: &'static Plan, verb: &str, args: &[DatumWithOid]) -> Option<T> {
-    let outcome = role::as_extension(|| {
+    worked(role::as_extension(|| {
         Spi::connect_mut(|client| {
             if plan.with_borrow(Option::is_none) {
                 let marks: Vec<String> = (1..=args.len()).map(|n| format!("${n}")).collect();
@@ -306,8 +306,7 @@ fn call<T: FromDatum + IntoDatum>(plan: &'static Plan, verb: &str, args: &[Datum
                 None => Ok(None),
             })
         })
-    });
-    outcome.unwrap_or_else(|error| raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None))
+    }))
 }
 
 /// Forget a rule when its table or trigger changes.

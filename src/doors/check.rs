@@ -5,19 +5,20 @@ use std::str::FromStr;
 use courier::{Guard, HeaderName, HeaderValue, Moment, Target, Trust, UrlError};
 use filter::{Filter, Pattern};
 use pgrx::prelude::*;
+use report::Report;
 use retry::Policy;
 use signing::Secret;
 use template::Template;
 
 use crate::engine::{Payload, Signature, clock, tls};
-use crate::error::{invalid, raise};
+use crate::error::{OrReport, invalid, raise};
 use crate::pg::jsonb::Jsonb;
 use crate::{ffi, guc, vault};
 
 #[pg_extern(sql = false)]
 fn check_event_type(kind: Option<&str>) -> &str {
     let kind = kind.unwrap_or_default();
-    filter::check_event_type(kind).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
+    filter::check_event_type(kind).or_report();
     kind
 }
 
@@ -48,14 +49,14 @@ fn event_word(text: &str) -> String {
 #[pg_extern(sql = false)]
 fn check_pattern(pattern: Option<&str>) -> &str {
     let pattern = pattern.unwrap_or_default();
-    Pattern::parse(pattern).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
+    Pattern::parse(pattern).or_report();
     pattern
 }
 
 #[pg_extern(sql = false)]
 fn check_filter(filter: Option<Jsonb>) -> Option<Jsonb> {
     if let Some(Jsonb(filter)) = &filter {
-        Filter::parse(filter).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
+        Filter::parse(filter).or_report();
     }
     filter
 }
@@ -82,7 +83,7 @@ pub fn parse_url(url: &str) -> Target {
 }
 
 fn wrong_url(error: &UrlError) -> ! {
-    invalid(format!("invalid URL: {error}"), Some(error.hint().to_string()).filter(|hint| !hint.is_empty()))
+    invalid(format!("invalid URL: {error}"), error.hint())
 }
 
 #[pg_extern(sql = false)]
@@ -141,7 +142,7 @@ fn check_payload(payload: Option<&str>) -> &str {
             Some("standard, supabase, record, or a template such as {\"text\": {{ data.name }}}.".into()),
         );
     }
-    Template::parse(payload).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
+    Template::parse(payload).or_report();
     payload
 }
 
@@ -159,7 +160,7 @@ fn check_retry(policy: Option<Jsonb>) -> Option<Jsonb> {
     if let Some(Jsonb(value)) = &policy
         && !value.is_null()
     {
-        Policy::parse(value).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
+        Policy::parse(value).or_report();
     }
     policy
 }
@@ -181,7 +182,7 @@ fn check_tls(tls: Option<Jsonb>) -> Option<Jsonb> {
 #[pg_extern(sql = false)]
 fn check_secret(secret: Option<&str>) -> &str {
     let secret = secret.unwrap_or_default();
-    Secret::parse(secret).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
+    Secret::parse(secret).or_report();
     secret
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use contact::ContactError;
 use pgrx::prelude::*;
 
-use crate::error::{invalid, raise};
+use crate::error::{OrReport, raise};
 
 #[pg_extern(sql = false)]
 fn normalize_email(email: Option<&str>, strict: Option<bool>) -> Option<String> {
@@ -52,17 +52,9 @@ pub fn line<'a>(value: &'a str, field: &str, longest: usize) -> Option<Cow<'a, s
 }
 
 pub fn number(phone: &str, country: Option<&str>) -> Option<String> {
-    spelling(contact::normalize_phone(phone, country)).map(|phone| phone.number)
-}
-
-pub fn spelling<T>(result: Result<Option<T>, ContactError>) -> Option<T> {
-    judged(result, Some(true))
+    contact::normalize_phone(phone, country).or_report().map(|phone| phone.number)
 }
 
 fn judged<T>(result: Result<Option<T>, ContactError>, strict: Option<bool>) -> Option<T> {
-    match result {
-        Ok(value) => value,
-        Err(error) if strict == Some(true) => invalid(error.to_string(), Some(error.hint())),
-        Err(_) => None,
-    }
+    if strict == Some(true) { result.or_report() } else { result.ok().flatten() }
 }

@@ -4,7 +4,7 @@ use filter::Filter;
 use pgrx::prelude::*;
 use text_splitter::{ChunkConfig, TextSplitter};
 
-use crate::error::{invalid, raise};
+use crate::error::{OrReport, invalid, raise};
 use crate::pg::jsonb::Jsonb;
 
 /// A text that is split, in bytes.
@@ -82,13 +82,9 @@ fn blocks(content: &str, most: usize) -> Vec<&str> {
 #[pg_extern(sql = false)]
 fn filter_predicate(filter: Option<Jsonb>, column: Option<&str>, containing: Option<bool>) -> Option<String> {
     let json = filter?.0;
-    let mut filter = parse(&json);
+    let mut filter = Filter::parse(&json).or_report();
     if containing == Some(true) {
-        filter = parse(&filter::containing(&json));
+        filter = Filter::parse(&filter::containing(&json)).or_report();
     }
-    Some(filter::sql(&filter, column?).unwrap_or_else(|error| invalid(error.to_string(), error.hint())))
-}
-
-fn parse(filter: &serde_json::Value) -> Filter {
-    Filter::parse(filter).unwrap_or_else(|error| invalid(error.to_string(), error.hint()))
+    Some(filter::sql(&filter, column?).or_report())
 }

@@ -4,7 +4,7 @@ use locale::Style;
 use pgrx::prelude::*;
 
 use super::schedule::{find_zone, moment};
-use crate::error::invalid;
+use crate::error::{OrReport, invalid};
 
 /// Null beyond the years that the calendar has.
 #[pg_extern(sql = false)]
@@ -18,8 +18,7 @@ fn format_time(
     let style = Style::parse(name)
         .unwrap_or_else(|| invalid(format!("style \"{name}\" is unknown"), Some(format!("One of {}.", Style::NAMES))));
     let (zone, tag) = (find_zone(timezone.unwrap_or("UTC")), tag.unwrap_or("en"));
-    let text = locale::format(moment(i64::from(at?))?, &zone, tag, style);
-    Some(text.unwrap_or_else(|error| invalid(error.to_string(), Some(error.hint().into()))))
+    Some(locale::format(moment(i64::from(at?))?, &zone, tag, style).or_report())
 }
 
 /// Null beyond the years that the calendar has.
@@ -31,6 +30,5 @@ fn vtimezone(timezone: &str, from: TimestampWithTimeZone, until: TimestampWithTi
 
 #[pg_extern(sql = false)]
 fn check_locale(tag: Option<&str>) -> String {
-    locale::canonical(tag.unwrap_or_default())
-        .unwrap_or_else(|error| invalid(error.to_string(), Some(error.hint().into())))
+    locale::canonical(tag.unwrap_or_default()).or_report()
 }

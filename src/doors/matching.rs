@@ -3,13 +3,12 @@
 use filter::{Filter, Pattern};
 use pgrx::prelude::*;
 
-use crate::error::{invalid, raise};
+use crate::error::{OrReport, raise};
 use crate::pg::jsonb::{Jsonb, Unread};
 
 #[pg_extern(sql = false)]
 fn pattern_matches(pattern: Option<&str>, kind: Option<&str>) -> Option<bool> {
-    let pattern = Pattern::parse(pattern?).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
-    Some(pattern.matches(kind?))
+    Some(Pattern::parse(pattern?).or_report().matches(kind?))
 }
 
 /// Bytes of a document that a filter looks into.
@@ -17,7 +16,7 @@ const LARGEST: u64 = 64 << 20;
 
 #[pg_extern(sql = false)]
 fn filter_matches(filter: Option<Jsonb>, document: Option<Unread>) -> Option<bool> {
-    let filter = Filter::parse(&filter?.0).unwrap_or_else(|error| invalid(error.to_string(), error.hint()));
+    let filter = Filter::parse(&filter?.0).or_report();
     let document = document?;
     let bytes = document.bytes();
     if bytes.is_none_or(|bytes| bytes > LARGEST) {

@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use pgrx::prelude::*;
 
 use crate::engine::clock;
-use crate::error::{invalid, raise};
+use crate::error::{OrReport, raise};
 use crate::guc;
 use crate::job::{command, owner, signal, timers, zone};
 
 #[pg_extern(sql = false)]
 fn check_schedule(schedule: Option<&str>) -> &str {
     let schedule = schedule.unwrap_or_default();
-    parse(schedule);
+    Schedule::parse(schedule).or_report();
     schedule
 }
 
@@ -38,7 +38,7 @@ fn next_runs(
     count: Option<i32>,
     after: Option<TimestampWithTimeZone>,
 ) -> SetOfIterator<'static, TimestampWithTimeZone> {
-    let schedule = parse(schedule.unwrap_or_default());
+    let schedule = Schedule::parse(schedule.unwrap_or_default()).or_report();
     let zone = find_zone(timezone.unwrap_or("UTC"));
     let count = usize::try_from(count.unwrap_or(5)).unwrap_or(0);
     let after = after.map_or_else(clock::now, i64::from);
@@ -65,10 +65,6 @@ fn timer_set(due: Option<TimestampWithTimeZone>) {
 pub fn moment(micros: i64) -> Option<Timestamp> {
     let unix = micros.checked_add(clock::UNIX_EPOCH_SECONDS * clock::SECOND)?;
     Timestamp::from_microsecond(unix).ok()
-}
-
-fn parse(schedule: &str) -> Schedule {
-    Schedule::parse(schedule).unwrap_or_else(|error| invalid(error.to_string(), error.hint()))
 }
 
 pub fn find_zone(timezone: &str) -> jiff::tz::TimeZone {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use pgrx::prelude::*;
 use schema::{Cache, Checker};
 
-use crate::error::invalid;
+use crate::error::OrReport;
 use crate::pg::jsonb::Jsonb;
 
 thread_local! {
@@ -15,7 +15,7 @@ thread_local! {
 #[pg_extern(sql = false)]
 fn check_schema(schema: Option<Jsonb>) -> Option<Jsonb> {
     if let Some(Jsonb(schema)) = &schema {
-        Checker::compile(schema).unwrap_or_else(|error| invalid(error.to_string(), Some(error.hint())));
+        Checker::compile(schema).or_report();
     }
     schema
 }
@@ -25,8 +25,7 @@ fn validate_json(
     schema: Jsonb,
     document: Jsonb,
 ) -> TableIterator<'static, (name!(path, String), name!(message, String))> {
-    let checker = COMPILED.with_borrow_mut(|cache| cache.get(&schema.0));
-    let checker = checker.unwrap_or_else(|error| invalid(error.to_string(), Some(error.hint())));
+    let checker = COMPILED.with_borrow_mut(|cache| cache.get(&schema.0)).or_report();
     let mistakes = checker.mistakes(&document.0);
     TableIterator::new(mistakes.into_iter().map(|mistake| (mistake.path, mistake.message)))
 }

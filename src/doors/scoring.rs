@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use ::scoring::{Book, Line, Points, Sample, ScoreError};
+use ::scoring::{Book, Line, Points, Sample};
 use pgrx::prelude::*;
 use pgrx::{AnyNumeric, Uuid};
 use serde_json::Value;
 
 use crate::capture::models::{self, Otherwise};
-use crate::error::{invalid, raise};
+use crate::error::{OrReport, invalid, raise};
 use crate::pg::door;
 
 #[pg_extern(sql = false)]
@@ -46,7 +46,7 @@ fn explain_score_of(
 
 #[pg_extern(sql = false)]
 fn check_score_book(models: &str) {
-    models::compile(models).unwrap_or_else(|error| wrong(&error));
+    models::compile(models).or_report();
 }
 
 #[pg_extern(sql = false)]
@@ -61,14 +61,7 @@ fn fit_score_model(name: &str, facts: Vec<Option<String>>, won: Vec<Option<bool>
         .zip(won)
         .filter_map(|(facts, won)| Some(Sample { facts: object(&facts?), won: won? }))
         .collect();
-    let trained = ::scoring::train(name, &samples).unwrap_or_else(|error| {
-        raise(
-            PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            error.to_string(),
-            error.detail(),
-            Some(error.hint()),
-        )
-    });
+    let trained = ::scoring::train(name, &samples).or_report();
     pgrx::JsonB(serde_json::to_value(trained).unwrap_or_default())
 }
 
@@ -83,7 +76,7 @@ fn object(facts: &str) -> Value {
 fn find(model: Option<&str>, tenant: Option<Uuid>, otherwise: Otherwise) -> (Rc<Book>, usize, f64) {
     let models = models::current();
     let tenant = tenant.map(|tenant| *tenant.as_bytes());
-    let book = models.book(tenant, door::current_role(), otherwise).unwrap_or_else(|error| wrong(&error));
+    let book = models.book(tenant, door::current_role(), otherwise).map_err(Rc::unwrap_or_clone).or_report();
     let model = model.unwrap_or("default");
     let place = book.place(model).unwrap_or_else(|| {
         raise(
@@ -97,15 +90,6 @@ fn find(model: Option<&str>, tenant: Option<Uuid>, otherwise: Otherwise) -> (Rc<
         )
     });
     (book, place, models.now)
-}
-
-fn wrong(error: &ScoreError) -> ! {
-    raise(
-        PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-        error.to_string(),
-        error.detail(),
-        Some(error.hint()).filter(|hint| !hint.is_empty()),
-    )
 }
 
 fn numeric(points: Points) -> Option<AnyNumeric> {

@@ -4,7 +4,7 @@ use pgrx::prelude::*;
 use signing::VerifyScheme;
 
 use crate::engine::clock;
-use crate::error::invalid;
+use crate::error::{OrReport, invalid};
 use crate::pg::jsonb::Jsonb;
 
 #[pg_extern(sql = false)]
@@ -15,10 +15,7 @@ fn verify_webhook(
     scheme: Option<&str>,
     tolerance: Option<Interval>,
 ) -> bool {
-    let scheme: VerifyScheme = scheme
-        .unwrap_or("standard")
-        .parse()
-        .unwrap_or_else(|error: signing::UnknownScheme| invalid(error.to_string(), error.hint()));
+    let scheme: VerifyScheme = scheme.unwrap_or("standard").parse().or_report();
     let Some(Jsonb(serde_json::Value::Object(headers))) = headers else {
         invalid(
             "headers must be a JSON object",
@@ -32,5 +29,5 @@ fn verify_webhook(
     });
     let now = clock::now() / 1_000_000 + clock::UNIX_EPOCH_SECONDS;
     signing::verify(scheme, secret.unwrap_or_default(), &headers, body.unwrap_or_default(), now, tolerance)
-        .unwrap_or_else(|error| invalid(error.to_string(), error.hint()))
+        .or_report()
 }

@@ -4,7 +4,7 @@ use pgrx::pg_sys::NodeTag;
 use pgrx::prelude::*;
 
 use super::command::{element, length};
-use crate::error::raise;
+use crate::error::worked;
 use crate::pg::role;
 
 /// Is it one of the two?
@@ -37,9 +37,7 @@ pub unsafe extern "C-unwind" fn owners_changed(statement: *mut pg_sys::Node) {
         }
     };
     let args = [roles.into(), owner.into()];
-    let outcome =
-        role::as_extension(|| Spi::run_with_args("select frontdesk_internal.jobs_owners_changed($1, $2)", &args));
-    outcome.unwrap_or_else(|error| raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None));
+    worked(role::as_extension(|| Spi::run_with_args("select frontdesk_internal.jobs_owners_changed($1, $2)", &args)));
 }
 
 /// # Safety

@@ -4,7 +4,7 @@ use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
 use pgrx::spi::SpiResult;
 
-use crate::error::raise;
+use crate::error::worked;
 use crate::pg::role::as_role;
 
 /// Rows read at once.
@@ -51,8 +51,4 @@ pub fn each_as(
         }
     }));
     count
-}
-
-pub fn worked<T>(outcome: SpiResult<T>) -> T {
-    outcome.unwrap_or_else(|error| raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None))
 }

@@ -9,7 +9,8 @@ use pgrx::prelude::*;
 use pgrx::spi::SpiResult;
 
 use super::portal::{Timeout, note_codes};
-use super::{Outcome, channel, failure, owner};
+use super::{Outcome, channel, failure};
+use crate::error::worked;
 use crate::{guc, launcher};
 
 /// Timers in a transaction, at the most.
@@ -112,7 +113,7 @@ fn transaction<T>(timeout: Option<Duration>, body: impl FnOnce() -> SpiResult<T>
             pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
         }
         let running = timeout.map(Timeout::start);
-        let value = crate::pg::role::as_extension(|| owner::worked(body()));
+        let value = crate::pg::role::as_extension(|| worked(body()));
         drop(running);
         // SAFETY: ends what was begun above.
         unsafe {

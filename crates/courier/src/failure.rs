@@ -5,7 +5,8 @@ use std::fmt;
 use std::io;
 
 /// A request that got no response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
 pub struct Failure {
     pub kind: FailureKind,
     /// one sentence for a human
@@ -68,14 +69,6 @@ impl fmt::Display for FailureKind {
         f.write_str(self.as_str())
     }
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.detail)
-    }
-}
-
-impl Error for Failure {}
 
 impl Failure {
     pub(crate) fn new(kind: FailureKind, detail: impl Into<String>) -> Failure {

@@ -3,7 +3,6 @@
 //! Pure: an address in, a verdict out. The ranges are those of the IANA special-purpose registries (RFC 6890 and its
 //! successors), the IPv6 forms that carry an IPv4 address are unwrapped and judged by what they carry.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
@@ -15,18 +14,13 @@ pub struct Guard {
 }
 
 /// Why an address may not be dialled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{address} is in the {network}")]
 pub struct Refused {
     /// the address as it was given
     pub address: IpAddr,
     /// name and range of the network it lies in, such as `private network 10.0.0.0/8`
     pub network: &'static str,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is in the {}", self.address, self.network)
-    }
 }
 
 impl Guard {

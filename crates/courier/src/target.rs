@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderValue, Uri};
+use report::Report;
 use rustls::pki_types::ServerName;
 use url::{Host, ParseError, Url};
 
@@ -79,19 +80,25 @@ impl Hash for Origin {
 }
 
 /// Why a URL is not taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// nothing where the host should be
+    #[error("the URL has no host")]
     NoHost,
     /// neither http nor https; holds what was given
+    #[error("the URL's scheme is \"{0}\", not http or https")]
     Scheme(String),
     /// a user name or password before the host
+    #[error("the URL contains a user name or password")]
     Credentials,
     /// the host is a literal address that may not be dialled
+    #[error("the URL's host {0}, which must not be called")]
     Refused(Refused),
     /// not a URL; holds the reason
+    #[error("the URL is malformed: {0}")]
     Malformed(String),
     /// longer than 8000 bytes; holds the length
+    #[error("the URL is {0} bytes long, more than {MAX_LENGTH}")]
     TooLong(usize),
 }
 
@@ -214,31 +221,16 @@ fn malformed(e: impl fmt::Display) -> UrlError {
     UrlError::Malformed(e.to_string())
 }
 
-impl fmt::Display for UrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            UrlError::NoHost => write!(f, "the URL has no host"),
-            UrlError::Scheme(got) => write!(f, "the URL's scheme is \"{got}\", not http or https"),
-            UrlError::Credentials => write!(f, "the URL contains a user name or password"),
-            UrlError::Refused(refused) => write!(f, "the URL's host {refused}, which must not be called"),
-            UrlError::Malformed(why) => write!(f, "the URL is malformed: {why}"),
-            UrlError::TooLong(length) => write!(f, "the URL is {length} bytes long, more than {MAX_LENGTH}"),
-        }
-    }
-}
-
-impl std::error::Error for UrlError {}
-
-impl UrlError {
-    /// What to do about it, one sentence.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Report for UrlError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
             UrlError::NoHost => "Write it as https://host/path.",
             UrlError::Scheme(_) => "Only http and https can be called.",
             UrlError::Credentials => "Send credentials in a header, for example Authorization.",
             UrlError::Refused(_) => "Add the network to frontdesk.allow_networks if calls to it are intended.",
             UrlError::Malformed(_) => "Write it as https://host/path, other characters percent-encoded.",
             UrlError::TooLong(_) => "Send long data in the body.",
-        }
+        };
+        Some(hint.into())
     }
 }

@@ -1,22 +1,29 @@
-use std::fmt;
+use report::Report;
+use thiserror::Error;
 
 use crate::FieldName;
 
 /// Why a text is no schedule. Positions count characters from 1; texts are cut to 64 characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ScheduleError {
+    #[error("schedule is empty")]
     Empty,
+    #[error("schedule is too long")]
     TooLong,
+    #[error("schedule has {got} {}, expected 5 (or 6 with seconds)", if *.got == 1 { "field" } else { "fields" })]
     FieldCount { got: usize },
+    #[error("schedule: {field} at position {position} is \"{got}\", expected {expected}")]
     Field { field: FieldName, position: usize, got: String, expected: String },
+    #[error("schedule \"{got}\" is unknown")]
     UnknownName { got: String },
+    #[error("schedule: interval at position {position} is \"{got}\", expected {expected}")]
     Interval { position: usize, got: String, expected: &'static str },
+    #[error("schedule never runs: {reason}")]
     NeverRuns { reason: String },
 }
 
-impl ScheduleError {
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Report for ScheduleError {
+    fn hint(&self) -> Option<String> {
         let hint = match self {
             ScheduleError::Field { .. } | ScheduleError::FieldCount { .. } | ScheduleError::Empty => {
                 "Write minute hour day-of-month month day-of-week, as in \"30 9 * * mon-fri\" (seconds may come first), \
@@ -29,35 +36,9 @@ impl ScheduleError {
             ScheduleError::Interval { .. } => "As in \"30 seconds\", \"every 2 hours\", \"every 3 days\".",
             ScheduleError::NeverRuns { .. } => "For the last day of each month write L: \"0 9 L * *\".",
         };
-        Some(hint.to_owned())
+        Some(hint.into())
     }
 }
-
-impl fmt::Display for ScheduleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ScheduleError::Empty => f.write_str("schedule is empty"),
-            ScheduleError::TooLong => f.write_str("schedule is too long"),
-            ScheduleError::FieldCount { got } => {
-                write!(
-                    f,
-                    "schedule has {got} {}, expected 5 (or 6 with seconds)",
-                    if *got == 1 { "field" } else { "fields" }
-                )
-            }
-            ScheduleError::Field { field, position, got, expected } => {
-                write!(f, "schedule: {field} at position {position} is \"{got}\", expected {expected}")
-            }
-            ScheduleError::UnknownName { got } => write!(f, "schedule \"{got}\" is unknown"),
-            ScheduleError::Interval { position, got, expected } => {
-                write!(f, "schedule: interval at position {position} is \"{got}\", expected {expected}")
-            }
-            ScheduleError::NeverRuns { reason } => write!(f, "schedule never runs: {reason}"),
-        }
-    }
-}
-
-impl std::error::Error for ScheduleError {}
 
 pub(crate) fn shown(text: &str) -> String {
     text.chars().take(64).collect()

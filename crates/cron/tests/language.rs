@@ -3,6 +3,7 @@
 use cron::Schedule;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use report::Report;
 
 fn runs(schedule: &str, zone: &str, after: &str, count: usize) -> Vec<String> {
     let schedule = Schedule::parse(schedule).unwrap_or_else(|error| panic!("{schedule}: {error}"));

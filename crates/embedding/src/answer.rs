@@ -1,11 +1,10 @@
 //! What comes back.
 
-use std::fmt;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use thiserror::Error;
 
 /// The numbers of a text.
 pub type Vector = Vec<f32>;
@@ -19,23 +18,23 @@ pub struct Answer {
 }
 
 /// Why an answer cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Fault {
     /// not the JSON object of an answer; holds why
+    #[error("the answer is not that of an /embeddings: {0}")]
     Malformed(String),
-    Count {
-        got: usize,
-        wanted: usize,
-    },
+    #[error("the answer has {got} vectors for {wanted} texts")]
+    Count { got: usize, wanted: usize },
     /// twice the same index, or one that was not asked for
+    #[error("the answer has index {0} twice, or it was not asked for")]
     Index(usize),
-    Dimensions {
-        got: usize,
-        wanted: usize,
-    },
+    #[error("the answer has vectors of {got} dimensions, not of {wanted}")]
+    Dimensions { got: usize, wanted: usize },
     /// null, NaN, infinite, or no number at all; holds what it is
+    #[error("the answer has a vector with {0} in it")]
     NotANumber(String),
     /// a vector without direction
+    #[error("the answer has a vector of zeros")]
     Zero,
 }
 
@@ -123,20 +122,3 @@ fn packed(text: &str) -> Result<Vector, Fault> {
 fn shorten(text: &str) -> String {
     text.chars().take(40).collect()
 }
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fault::Malformed(why) => write!(f, "the answer is not that of an /embeddings: {why}"),
-            Fault::Count { got, wanted } => write!(f, "the answer has {got} vectors for {wanted} texts"),
-            Fault::Index(index) => write!(f, "the answer has index {index} twice, or it was not asked for"),
-            Fault::Dimensions { got, wanted } => {
-                write!(f, "the answer has vectors of {got} dimensions, not of {wanted}")
-            }
-            Fault::NotANumber(what) => write!(f, "the answer has a vector with {what} in it"),
-            Fault::Zero => write!(f, "the answer has a vector of zeros"),
-        }
-    }
-}
-
-impl std::error::Error for Fault {}

@@ -1,4 +1,4 @@
-use std::fmt;
+use report::Report;
 
 /// The longest event type and the longest pattern, in bytes.
 pub(crate) const MAX_BYTES: usize = 200;
@@ -37,37 +37,23 @@ pub fn check_event_type(text: &str) -> Result<(), EventTypeError> {
 }
 
 /// Why a text names no type of event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventTypeError {
+    #[error("event type is empty")]
     Empty,
+    #[error("event type is too long: {bytes} bytes, at most {MAX_BYTES} are allowed")]
     TooLong { bytes: usize },
+    #[error("event type \"{text}\" has an empty part")]
     EmptyPart { text: String },
+    #[error("event type \"{text}\" contains {character:?}")]
     BadCharacter { text: String, character: char },
 }
 
-impl EventTypeError {
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Report for EventTypeError {
+    fn hint(&self) -> Option<String> {
         Some("Use letters, digits, _ and - with dots between the parts, such as \"lead.created\".".into())
     }
 }
-
-impl fmt::Display for EventTypeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            EventTypeError::Empty => f.write_str("event type is empty"),
-            EventTypeError::TooLong { bytes } => {
-                write!(f, "event type is too long: {bytes} bytes, at most {MAX_BYTES} are allowed")
-            }
-            EventTypeError::EmptyPart { text } => write!(f, "event type \"{text}\" has an empty part"),
-            EventTypeError::BadCharacter { text, character } => {
-                write!(f, "event type \"{text}\" contains {character:?}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for EventTypeError {}
 
 /// The longest word that [`event_word`] makes, in bytes.
 const LONGEST_WORD: usize = 120;

@@ -1,60 +1,46 @@
-use std::fmt;
+use report::Report;
+use thiserror::Error;
 
 use crate::Filter;
 use crate::parse::{LOGIC, OPERATORS};
 
 /// Why a JSON value is no filter. `path` is as written in the filter, empty at its top; texts are cut to 200 characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FilterError {
-    NotAnObject {
-        operator: Option<&'static str>,
-        got: &'static str,
-    },
-    UnknownLogic {
-        key: String,
-    },
-    UnknownOperator {
-        path: String,
-        operator: String,
-    },
-    BadOperand {
-        path: String,
-        operator: &'static str,
-        expected: &'static str,
-        got: &'static str,
-    },
-    EmptyOperand {
-        path: String,
-        operator: &'static str,
-    },
-    BadPath {
-        path: String,
-    },
+    #[error("a filter is a JSON object, not {got}")]
+    NotAnObject { got: &'static str },
+    #[error("{operator} takes filters, which are JSON objects, not {got}")]
+    NotFilters { operator: &'static str, got: &'static str },
+    #[error("unknown operator {key} in place of a path")]
+    UnknownLogic { key: String },
+    #[error("unknown operator {operator} at \"{path}\"")]
+    UnknownOperator { path: String, operator: String },
+    #[error("{operator}{} needs {expected}, not {got}", at(.path))]
+    BadOperand { path: String, operator: &'static str, expected: &'static str, got: &'static str },
+    #[error("{operator}{} is empty", at(.path))]
+    EmptyOperand { path: String, operator: &'static str },
+    #[error("path \"{path}\" has an empty key")]
+    BadPath { path: String },
     /// Operators and plain keys side by side in one object.
-    Mixed {
-        path: String,
-        key: String,
-    },
+    #[error("\"{path}\" has operators and the plain key \"{key}\" side by side")]
+    Mixed { path: String, key: String },
     /// An operator inside a plain value, where it would be compared and not applied.
-    Nested {
-        path: String,
-        inner: String,
-        operator: String,
-    },
-    BadRegex {
-        path: String,
-        reason: String,
-    },
+    #[error("operator {operator} stands inside the plain value of \"{path}\", at \"{inner}\"")]
+    Nested { path: String, inner: String, operator: String },
+    #[error("$regex at \"{path}\": {reason}")]
+    BadRegex { path: String, reason: String },
+    #[error("the filter nests deeper than {} levels", Filter::MAX_DEPTH)]
     TooDeep,
+    #[error("the filter has more than {} values", Filter::MAX_VALUES)]
     TooLarge,
+    #[error("the filter has more than {} $regex", Filter::MAX_REGEXES)]
     TooManyRegexes,
 }
 
-impl FilterError {
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Report for FilterError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
-            FilterError::NotAnObject { .. } => {
+            FilterError::NotAnObject { .. } | FilterError::NotFilters { .. } => {
                 "Example: {\"new.status\": \"won\", \"new.amount\": {\"$gte\": 100}}.".into()
             }
             FilterError::UnknownLogic { .. } => format!(
@@ -89,55 +75,6 @@ impl FilterError {
     }
 }
 
-impl fmt::Display for FilterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            FilterError::NotAnObject { operator: None, got } => {
-                write!(f, "a filter is a JSON object, not {got}")
-            }
-            FilterError::NotAnObject { operator: Some(operator), got } => {
-                write!(f, "{operator} takes filters, which are JSON objects, not {got}")
-            }
-            FilterError::UnknownLogic { key } => write!(f, "unknown operator {key} in place of a path"),
-            FilterError::UnknownOperator { path, operator } => {
-                write!(f, "unknown operator {operator} at \"{path}\"")
-            }
-            FilterError::BadOperand { path, operator, expected, got } => {
-                write!(f, "{operator}{} needs {expected}, not {got}", At(path))
-            }
-            FilterError::EmptyOperand { path, operator } => {
-                write!(f, "{operator}{} is empty", At(path))
-            }
-            FilterError::BadPath { path } => write!(f, "path \"{path}\" has an empty key"),
-            FilterError::Mixed { path, key } => {
-                write!(f, "\"{path}\" has operators and the plain key \"{key}\" side by side")
-            }
-            FilterError::Nested { path, inner, operator } => {
-                write!(f, "operator {operator} stands inside the plain value of \"{path}\", at \"{inner}\"")
-            }
-            FilterError::BadRegex { path, reason } => write!(f, "$regex at \"{path}\": {reason}"),
-            FilterError::TooDeep => {
-                write!(f, "the filter nests deeper than {} levels", Filter::MAX_DEPTH)
-            }
-            FilterError::TooLarge => {
-                write!(f, "the filter has more than {} values", Filter::MAX_VALUES)
-            }
-            FilterError::TooManyRegexes => {
-                write!(f, "the filter has more than {} $regex", Filter::MAX_REGEXES)
-            }
-        }
-    }
-}
-
-impl std::error::Error for FilterError {}
-
-struct At<'a>(&'a str);
-
-impl fmt::Display for At<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        write!(f, " at \"{}\"", self.0)
-    }
+fn at(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!(" at \"{path}\"") }
 }

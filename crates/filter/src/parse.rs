@@ -34,7 +34,9 @@ struct Parser {
 impl Parser {
     fn filter(&mut self, value: &Value, operator: Option<&'static str>) -> Result<Node, FilterError> {
         let Value::Object(object) = value else {
-            return Err(FilterError::NotAnObject { operator, got: kind(value) });
+            let got = kind(value);
+            let not_filters = |operator| FilterError::NotFilters { operator, got };
+            return Err(operator.map_or(FilterError::NotAnObject { got }, not_filters));
         };
         let nodes = object.iter().map(|(key, value)| self.entry(key, value));
         Ok(all(nodes.collect::<Result<_, _>>()?))

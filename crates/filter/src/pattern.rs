@@ -1,5 +1,7 @@
 use std::fmt;
 
+use report::Report;
+
 use crate::event_type::{MAX_BYTES, bad_character};
 
 /// Which events, by their type. `*` is any one part, `**` or a `*` at the end one or more parts:
@@ -63,51 +65,34 @@ impl fmt::Display for Pattern {
 }
 
 /// Why a text is no pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
+    #[error("event pattern is empty")]
     Empty,
+    #[error("event pattern is too long: {bytes} bytes, at most {MAX_BYTES} are allowed")]
     TooLong { bytes: usize },
+    #[error("event pattern \"{text}\" has an empty part")]
     EmptyPart { text: String },
+    #[error("event pattern \"{text}\" has * beside other characters in \"{part}\"")]
     PartialStar { text: String, part: String },
+    #[error("event pattern \"{text}\" has ** before its end")]
     EarlyRest { text: String },
+    #[error("event pattern \"{text}\" contains {character:?}")]
     BadCharacter { text: String, character: char },
 }
 
-impl PatternError {
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
+impl Report for PatternError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
             PatternError::PartialStar { .. } => {
-                "* stands for a whole part between dots, such as \"lead.*\" or \"booking.*.cancelled\".".into()
+                "* stands for a whole part between dots, such as \"lead.*\" or \"booking.*.cancelled\"."
             }
-            PatternError::EarlyRest { .. } => "Use * for one part; ** goes to the end.".into(),
-            _ => "Write dotted names, * for any part, such as \"lead.created\", \"lead.*\" or \"*\".".into(),
-        })
+            PatternError::EarlyRest { .. } => "Use * for one part; ** goes to the end.",
+            _ => "Write dotted names, * for any part, such as \"lead.created\", \"lead.*\" or \"*\".",
+        };
+        Some(hint.into())
     }
 }
-
-impl fmt::Display for PatternError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PatternError::Empty => f.write_str("event pattern is empty"),
-            PatternError::TooLong { bytes } => {
-                write!(f, "event pattern is too long: {bytes} bytes, at most {MAX_BYTES} are allowed")
-            }
-            PatternError::EmptyPart { text } => write!(f, "event pattern \"{text}\" has an empty part"),
-            PatternError::PartialStar { text, part } => {
-                write!(f, "event pattern \"{text}\" has * beside other characters in \"{part}\"")
-            }
-            PatternError::EarlyRest { text } => {
-                write!(f, "event pattern \"{text}\" has ** before its end")
-            }
-            PatternError::BadCharacter { text, character } => {
-                write!(f, "event pattern \"{text}\" contains {character:?}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for PatternError {}
 
 fn part(text: &str, part: &str) -> Result<Part, PatternError> {
     let text = || text.to_owned();

@@ -3,8 +3,7 @@
 //! No test raises whatever the document holds: a kind is asked for by `jsonb_typeof`, and numbers are compared as `jsonb`.
 //! A test may be NULL for false; `$not` is `is not true`, so that both are the same.
 
-use std::fmt;
-
+use report::Report;
 use serde_json::{Value, json};
 
 use crate::{Filter, Node, Order, Path, Scalar, Test};
@@ -21,27 +20,17 @@ pub fn sql(filter: &Filter, column: &str) -> Result<String, SqlError> {
 }
 
 /// Why a filter has no predicate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SqlError {
+    #[error("$regex at \"{path}\" is not for searching tables")]
     Regex { path: String },
 }
 
-impl SqlError {
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Report for SqlError {
+    fn hint(&self) -> Option<String> {
         Some("Use $starts_with, $ends_with or $contains.".into())
     }
 }
-
-impl fmt::Display for SqlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SqlError::Regex { path } => write!(f, "$regex at \"{path}\" is not for searching tables"),
-        }
-    }
-}
-
-impl std::error::Error for SqlError {}
 
 fn node(node: &Node, column: &str) -> Result<String, SqlError> {
     match node {

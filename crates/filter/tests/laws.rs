@@ -2,6 +2,7 @@
 
 use filter::{Filter, Node, Test, contains};
 use proptest::prelude::*;
+use report::Report;
 use serde_json::{Value, json};
 
 fn scalar() -> impl Strategy<Value = Value> {

@@ -1,6 +1,7 @@
 //! What parsing refuses, and what it says.
 
 use filter::{Filter, FilterError};
+use report::Report;
 use serde_json::{Value, json};
 
 fn error(filter: Value) -> FilterError {

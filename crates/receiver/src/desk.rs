@@ -1,8 +1,8 @@
 //! From a request to what is done with it.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
-use std::{fmt, io};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Request, Response};
 use signing::Verifier;
+use thiserror::Error;
 
 use crate::behaviour::{Behaviour, Stage};
 use crate::control;
@@ -31,21 +32,13 @@ pub(crate) struct Desk {
 }
 
 /// Why there is no HTTP response.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub(crate) enum NoAnswer {
-    /// the connection gets something that is not HTTP
+    #[error("the connection gets something that is not HTTP")]
     Raw(Raw),
-    /// the request could not be read
+    #[error("the request could not be read")]
     Broken,
 }
-
-impl fmt::Display for NoAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
-    }
-}
-
-impl std::error::Error for NoAnswer {}
 
 impl Desk {
     pub(crate) fn new(options: &Options) -> io::Result<Desk> {

@@ -1,5 +1,7 @@
-use std::fmt;
 use std::time::Duration;
+
+use report::Report;
+use thiserror::Error;
 
 /// A span as people write it: numbers with units, such as `250ms`, `5s`, `1h30m`, `1.5 hours`, `1 day 12 hours`.
 ///
@@ -36,41 +38,30 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 }
 
 /// Why a text is no span. `text` is the input, cut to 64 characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DurationError {
+    #[error("time is empty")]
     Empty,
+    #[error("\"{text}\" is not a time")]
     NoNumber { text: String },
+    #[error("\"{text}\" lacks a unit")]
     NoUnit { text: String },
+    #[error("unknown unit \"{unit}\" in \"{text}\"")]
     UnknownUnit { text: String, unit: String },
+    #[error("\"{text}\" is too long a time")]
     TooLong { text: String },
 }
 
-impl DurationError {
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            DurationError::TooLong { .. } => "Use a shorter time.".into(),
-            DurationError::NoUnit { .. } => "Add a unit (ms, s, m, h, d, w), such as \"5s\" or \"1h30m\".".into(),
-            _ => "Write numbers with units (ms, s, m, h, d, w), such as \"250ms\", \"5s\" or \"1h30m\".".into(),
-        })
+impl Report for DurationError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            DurationError::TooLong { .. } => "Use a shorter time.",
+            DurationError::NoUnit { .. } => "Add a unit (ms, s, m, h, d, w), such as \"5s\" or \"1h30m\".",
+            _ => "Write numbers with units (ms, s, m, h, d, w), such as \"250ms\", \"5s\" or \"1h30m\".",
+        };
+        Some(hint.into())
     }
 }
-
-impl fmt::Display for DurationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DurationError::Empty => f.write_str("time is empty"),
-            DurationError::NoNumber { text } => write!(f, "\"{text}\" is not a time"),
-            DurationError::NoUnit { text } => write!(f, "\"{text}\" lacks a unit"),
-            DurationError::UnknownUnit { text, unit } => {
-                write!(f, "unknown unit \"{unit}\" in \"{text}\"")
-            }
-            DurationError::TooLong { text } => write!(f, "\"{text}\" is too long a time"),
-        }
-    }
-}
-
-impl std::error::Error for DurationError {}
 
 const NANO: u128 = 1_000_000_000;
 const MAX_NANOS: u64 = 500 * 366 * 86_400 * 1_000_000_000;

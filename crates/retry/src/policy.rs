@@ -180,6 +180,7 @@ fn millis(value: f64) -> Option<Duration> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use report::Report;
     use serde_json::json;
 
     fn millis_of(value: Value) -> Vec<u128> {

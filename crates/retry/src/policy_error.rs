@@ -1,31 +1,46 @@
-use std::fmt;
+use report::Report;
+use thiserror::Error;
 
 use crate::DurationError;
 use crate::policy::KNOWN;
 
 /// Why a JSON value is no retry policy. Positions count from 1.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PolicyError {
+    #[error("a retry policy is a JSON object")]
     NotAnObject,
+    #[error("the retry policy says neither \"delays\" nor \"max_retries\"")]
     NoShape,
+    #[error("the retry policy mixes \"delays\" with \"max_retries\" and \"retry_delay\"")]
     TwoShapes,
+    #[error("unknown key \"{key}\" in the retry policy")]
     UnknownKey { key: String },
+    #[error("\"delays\" is not an array")]
     NotAList,
+    #[error("the retry policy has {got} delays, at most 100 are allowed")]
     TooMany { got: u64 },
+    #[error("delay {position} is neither a text nor a number")]
     NotADelay { position: usize },
+    #[error("delay {position}: {source}")]
     BadDuration { position: usize, source: DurationError },
+    #[error("delay {position} is not between 0 and 30 days")]
     OutOfRange { position: usize },
+    #[error("\"max_retries\" is not a whole number of 0 or more")]
     BadRetries,
+    #[error("\"retry_delay\" is not a number of milliseconds between 0 and 30 days")]
     BadRetryDelay,
+    #[error("\"final\" is not a valid filter: {reason}")]
     BadFinal { reason: String },
+    #[error("\"expires\" is not a text such as \"7d\"")]
     NoExpires,
+    #[error("\"expires\": {source}")]
     BadExpires { source: DurationError },
+    #[error("\"expires_from\" is not the name of a field beside \"expires\"")]
     BadExpiresFrom,
 }
 
-impl PolicyError {
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Report for PolicyError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             PolicyError::UnknownKey { .. } => format!("Known keys: {}.", KNOWN.join(", ")),
             PolicyError::BadDuration { source, .. } | PolicyError::BadExpires { source } => return source.hint(),
@@ -46,41 +61,3 @@ impl PolicyError {
         })
     }
 }
-
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PolicyError::NotAnObject => f.write_str("a retry policy is a JSON object"),
-            PolicyError::NoShape => f.write_str("the retry policy says neither \"delays\" nor \"max_retries\""),
-            PolicyError::TwoShapes => {
-                f.write_str("the retry policy mixes \"delays\" with \"max_retries\" and \"retry_delay\"")
-            }
-            PolicyError::UnknownKey { key } => {
-                write!(f, "unknown key \"{key}\" in the retry policy")
-            }
-            PolicyError::NotAList => f.write_str("\"delays\" is not an array"),
-            PolicyError::TooMany { got } => {
-                write!(f, "the retry policy has {got} delays, at most 100 are allowed")
-            }
-            PolicyError::NotADelay { position } => {
-                write!(f, "delay {position} is neither a text nor a number")
-            }
-            PolicyError::BadDuration { position, source } => write!(f, "delay {position}: {source}"),
-            PolicyError::OutOfRange { position } => {
-                write!(f, "delay {position} is not between 0 and 30 days")
-            }
-            PolicyError::BadRetries => f.write_str("\"max_retries\" is not a whole number of 0 or more"),
-            PolicyError::BadRetryDelay => {
-                f.write_str("\"retry_delay\" is not a number of milliseconds between 0 and 30 days")
-            }
-            PolicyError::BadFinal { reason } => write!(f, "\"final\" is not a valid filter: {reason}"),
-            PolicyError::NoExpires => f.write_str("\"expires\" is not a text such as \"7d\""),
-            PolicyError::BadExpires { source } => write!(f, "\"expires\": {source}"),
-            PolicyError::BadExpiresFrom => {
-                f.write_str("\"expires_from\" is not the name of a field beside \"expires\"")
-            }
-        }
-    }
-}
-
-impl std::error::Error for PolicyError {}

@@ -1,39 +1,61 @@
-use std::fmt;
-
 use filter::FilterError;
+use report::Report;
+use thiserror::Error;
 
 use crate::Points;
 
 /// Why a set of models is none. `model` and `rule` are names.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Error)]
 pub enum ScoreError {
+    #[error("\"{}\" is not a valid name for a {what}", .name.chars().take(100).collect::<String>())]
     Name { what: &'static str, name: String },
+    #[error("two rules are called \"{rule}\"")]
     TwoRules { model: String, rule: String },
+    #[error("{rules} rules are too many for a model")]
     TooManyRules { model: String, rules: usize },
+    #[error("link \"{link}\" is unknown")]
     Link { model: String, link: String },
+    #[error("the floor is not below the cap")]
     FloorAboveCap { model: String },
+    #[error("tier \"{tier}\" begins at {at}, outside of floor and cap")]
     TierOutside { model: String, tier: String, at: f64 },
+    #[error("tiers \"{}\" and \"{}\" begin at the same score", .tiers[0], .tiers[1])]
     EqualTiers { model: String, tiers: [String; 2] },
+    #[error("scores below tier \"{lowest}\" would have no tier")]
     NoLowestTier { model: String, lowest: String },
+    #[error("group \"{group}\" has the maximum {maximum}")]
     GroupMaximum { model: String, group: String, maximum: f64 },
+    #[error("decay needs a moment and a half life")]
     Decay { model: String },
+    #[error("a half life is longer than 0")]
     HalfLife { model: String },
+    #[error("{what}: {number} is out of range or too precise")]
     Number { model: String, what: String, number: f64 },
+    #[error("{error}")]
     Filter { model: String, rule: String, error: Box<FilterError> },
+    #[error("path \"{path}\" has an empty key")]
     Path { model: String, rule: String, path: String },
+    #[error("points scaled by a value need two different numbers")]
     Scale { model: String, rule: String },
+    #[error("value_from and value_to stand without a value")]
     ScaleWithoutValue { model: String, rule: String },
+    #[error("a rule has both a model and a value")]
     PartAndValue { model: String, rule: String },
+    #[error("a logistic model has no {what}")]
     InLogistic { model: String, rule: String, what: &'static str },
+    #[error("group \"{group}\" is unknown")]
     UnknownGroup { model: String, rule: String, group: String, known: Vec<String> },
+    #[error("model \"{part}\" is unknown")]
     UnknownPart { model: String, rule: String, part: String, known: Vec<String> },
+    #[error("models are parts of each other: {}", .models.join(" -> "))]
     Cycle { models: Vec<String> },
+    #[error("models are parts of parts too deeply: {}", .models.join(" -> "))]
     TooDeep { models: Vec<String> },
 }
 
-impl ScoreError {
+impl Report for ScoreError {
     /// Which model, and which of its rules.
-    pub fn detail(&self) -> Option<String> {
+    fn detail(&self) -> Option<String> {
         use ScoreError::*;
         Some(match self {
             Name { .. } | Cycle { .. } | TooDeep { .. } => return None,
@@ -59,10 +81,9 @@ impl ScoreError {
         })
     }
 
-    /// What the user can do about it.
-    pub fn hint(&self) -> String {
+    fn hint(&self) -> Option<String> {
         use ScoreError::*;
-        match self {
+        Some(match self {
             Name { .. } => "Lower-case letters, digits, _ and -, beginning with a letter, at most 63; base, cap, floor, decay and group are taken.".into(),
             TwoRules { .. } => "Give each rule a name of its own.".into(),
             TooManyRules { .. } => "Put some of them into a model of their own, and make that a part of this one.".into(),
@@ -75,7 +96,7 @@ impl ScoreError {
             Decay { .. } => "Give both: the path of a moment among the facts, such as created_at, and after what time half of the score is left.".into(),
             HalfLife { .. } => "As in '30 days'.".into(),
             Number { .. } => format!("At most {} with two decimals; log-odds of a logistic model at most 100.", Points::MAX),
-            Filter { error, .. } => error.hint().unwrap_or_default(),
+            Filter { error, .. } => return error.hint(),
             Path { .. } => "A path is one or more keys with a dot between each two, such as \"custom_attributes.employees\".".into(),
             Scale { .. } => "Give value, value_from and value_to: no points at the first number, all at the second.".into(),
             ScaleWithoutValue { .. } => "They scale the points by a number among the facts: name it in value.".into(),
@@ -86,42 +107,6 @@ impl ScoreError {
             UnknownPart { known, .. } => format!("There are {}.", known.join(", ")),
             Cycle { .. } => "A model cannot be a part of itself.".into(),
             TooDeep { .. } => "Let models have the innermost ones as parts directly.".into(),
-        }
+        })
     }
 }
-
-impl fmt::Display for ScoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use ScoreError::*;
-        match self {
-            Name { what, name } => {
-                write!(f, "\"{}\" is not a valid name for a {what}", name.chars().take(100).collect::<String>())
-            }
-            TwoRules { rule, .. } => write!(f, "two rules are called \"{rule}\""),
-            TooManyRules { rules, .. } => write!(f, "{rules} rules are too many for a model"),
-            Link { link, .. } => write!(f, "link \"{link}\" is unknown"),
-            FloorAboveCap { .. } => write!(f, "the floor is not below the cap"),
-            TierOutside { tier, at, .. } => write!(f, "tier \"{tier}\" begins at {at}, outside of floor and cap"),
-            EqualTiers { tiers: [one, other], .. } => {
-                write!(f, "tiers \"{one}\" and \"{other}\" begin at the same score")
-            }
-            NoLowestTier { lowest, .. } => write!(f, "scores below tier \"{lowest}\" would have no tier"),
-            GroupMaximum { group, maximum, .. } => write!(f, "group \"{group}\" has the maximum {maximum}"),
-            Decay { .. } => write!(f, "decay needs a moment and a half life"),
-            HalfLife { .. } => write!(f, "a half life is longer than 0"),
-            Number { what, number, .. } => write!(f, "{what}: {number} is out of range or too precise"),
-            Filter { error, .. } => error.fmt(f),
-            Path { path, .. } => write!(f, "path \"{path}\" has an empty key"),
-            Scale { .. } => write!(f, "points scaled by a value need two different numbers"),
-            ScaleWithoutValue { .. } => write!(f, "value_from and value_to stand without a value"),
-            PartAndValue { .. } => write!(f, "a rule has both a model and a value"),
-            InLogistic { what, .. } => write!(f, "a logistic model has no {what}"),
-            UnknownGroup { group, .. } => write!(f, "group \"{group}\" is unknown"),
-            UnknownPart { part, .. } => write!(f, "model \"{part}\" is unknown"),
-            Cycle { models } => write!(f, "models are parts of each other: {}", models.join(" -> ")),
-            TooDeep { models } => write!(f, "models are parts of parts too deeply: {}", models.join(" -> ")),
-        }
-    }
-}
-
-impl std::error::Error for ScoreError {}

@@ -7,10 +7,10 @@ mod features;
 mod fit;
 mod measure;
 
-use std::fmt;
-
+use report::Code;
 use serde::Serialize;
 use serde_json::Value;
+use thiserror::Error;
 
 use crate::{ModelDefinition, RuleDefinition};
 use features::{Feature, features};
@@ -44,14 +44,20 @@ pub struct Report {
     pub held_out: Measured,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Error)]
 pub enum TrainError {
+    #[error("there is too little history to learn from")]
     TooFew { positive: usize, negative: usize },
+    #[error("nothing among the facts tells the cases apart")]
     NoFeatures,
 }
 
-impl TrainError {
-    pub fn detail(&self) -> Option<String> {
+impl report::Report for TrainError {
+    fn code(&self) -> Code {
+        Code::ObjectNotInPrerequisiteState
+    }
+
+    fn detail(&self) -> Option<String> {
         match self {
             TrainError::TooFew { positive, negative } => {
                 Some(format!("{positive} with a positive and {negative} with a negative outcome."))
@@ -60,26 +66,15 @@ impl TrainError {
         }
     }
 
-    pub fn hint(&self) -> String {
-        match self {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
             TrainError::TooFew { .. } => {
                 format!("At least {LEAST} of each are needed; name more outcomes, or wait for them.")
             }
             TrainError::NoFeatures => "Record more about each, such as its source.".into(),
-        }
+        })
     }
 }
-
-impl fmt::Display for TrainError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TrainError::TooFew { .. } => write!(f, "there is too little history to learn from"),
-            TrainError::NoFeatures => write!(f, "nothing among the facts tells the cases apart"),
-        }
-    }
-}
-
-impl std::error::Error for TrainError {}
 
 /// # Errors
 /// Too few rows of an outcome, or facts that are the same in all.

@@ -1,5 +1,6 @@
 //! Every mistake in a model is found when it is compiled, and said with model, rule and remedy.
 
+use report::Report;
 use scoring::{Book, ModelDefinition, Points};
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ fn mistake(model: Value) -> (String, String, String) {
     let mut whole = json!({"name": "m", "cap": 100});
     whole.as_object_mut().unwrap().extend(model.as_object().unwrap().clone());
     let error = compile(json!([whole])).unwrap_err();
-    (error.to_string(), error.detail().unwrap_or_default(), error.hint())
+    (error.to_string(), error.detail().unwrap_or_default(), error.hint().unwrap_or_default())
 }
 
 fn rule(rule: Value) -> (String, String, String) {

@@ -7,11 +7,10 @@ mod mask;
 
 pub use mask::{MASK, forms, mask};
 
-use std::fmt;
-
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
+use thiserror::Error;
 use zeroize::Zeroizing;
 
 const PLAIN: u8 = 0;
@@ -22,30 +21,17 @@ const SHORTEST_KEY: usize = 16;
 
 pub struct Key(XChaCha20Poly1305);
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Error)]
 pub enum SealError {
+    #[error("the key has {0} bytes, at least {SHORTEST_KEY} are needed")]
     KeyTooShort(usize),
+    #[error("the secret is encrypted and no key is set (frontdesk.secret_key_file)")]
     KeyMissing,
+    #[error("the secret was encrypted with another key")]
     WrongKey,
+    #[error("the stored secret is malformed")]
     Malformed,
 }
-
-impl fmt::Display for SealError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SealError::KeyTooShort(length) => {
-                write!(f, "the key has {length} bytes, at least {SHORTEST_KEY} are needed")
-            }
-            SealError::KeyMissing => {
-                write!(f, "the secret is encrypted and no key is set (frontdesk.secret_key_file)")
-            }
-            SealError::WrongKey => write!(f, "the secret was encrypted with another key"),
-            SealError::Malformed => write!(f, "the stored secret is malformed"),
-        }
-    }
-}
-
-impl std::error::Error for SealError {}
 
 impl Key {
     /// `material` is any random content of at least 16 bytes; white space around it does not count, so that a file may end in a newline.

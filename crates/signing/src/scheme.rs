@@ -1,5 +1,6 @@
-use std::fmt;
 use std::str::FromStr;
+
+use report::Report;
 
 /// How an endpoint's requests are signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,7 +82,8 @@ impl FromStr for VerifyScheme {
 }
 
 /// A scheme's name that is none of `known`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown signature scheme \"{got}\"")]
 pub struct UnknownScheme {
     pub got: String,
     pub known: &'static [&'static str],
@@ -91,20 +93,13 @@ impl UnknownScheme {
     fn new(got: &str, known: &'static [&'static str]) -> UnknownScheme {
         UnknownScheme { got: got.chars().take(64).collect(), known }
     }
+}
 
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Report for UnknownScheme {
+    fn hint(&self) -> Option<String> {
         Some(format!("Known schemes: {}.", self.known.join(", ")))
     }
 }
-
-impl fmt::Display for UnknownScheme {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown signature scheme \"{}\"", self.got)
-    }
-}
-
-impl std::error::Error for UnknownScheme {}
 
 #[cfg(test)]
 mod tests {

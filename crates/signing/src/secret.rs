@@ -3,6 +3,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ed25519_dalek::SigningKey;
+use report::Report;
 use zeroize::Zeroizing;
 
 use crate::mac::{HmacSha256, hmac_sha256};
@@ -95,55 +96,38 @@ impl fmt::Debug for Secret {
 }
 
 /// Why a text is no secret. Never contains the text. Lengths are bytes after decoding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
+    #[error("secret is too short: {got} bytes, at least {min} are needed")]
     TooShort { got: usize, min: usize },
+    #[error("secret is too long: {got} bytes, at most {max} are allowed")]
     TooLong { got: usize, max: usize },
+    #[error("secret is not valid base64 after its prefix")]
     BadBase64,
+    #[error("the two halves of the ed25519 key do not belong together")]
     BadKeyPair,
+    #[error("a public key is no secret: it verifies and cannot sign")]
     PublicKey,
 }
 
-impl SecretError {
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
+impl Report for SecretError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
             SecretError::TooShort { .. } => {
-                "Leave the secret NULL to have one generated, or use a longer random one, such as the output of: openssl rand -base64 32".into()
+                "Leave the secret NULL to have one generated, or use a longer random one, such as the output of: openssl rand -base64 32"
             }
-            SecretError::TooLong { .. } => {
-                "Use a random secret of 32 bytes; more adds no strength.".into()
-            }
+            SecretError::TooLong { .. } => "Use a random secret of 32 bytes; more adds no strength.",
             SecretError::BadBase64 => {
-                "After its prefix the secret is standard base64, without spaces or line breaks: copy it again.".into()
+                "After its prefix the secret is standard base64, without spaces or line breaks: copy it again."
             }
             SecretError::BadKeyPair => {
-                "Give the seed of 32 bytes alone (whsk_ and its base64), or the 64 bytes as the key was generated.".into()
+                "Give the seed of 32 bytes alone (whsk_ and its base64), or the 64 bytes as the key was generated."
             }
-            SecretError::PublicKey => {
-                "Its receivers know it. Give the key that belongs to it, which begins with whsk_.".into()
-            }
-        })
+            SecretError::PublicKey => "Its receivers know it. Give the key that belongs to it, which begins with whsk_.",
+        };
+        Some(hint.into())
     }
 }
-
-impl fmt::Display for SecretError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SecretError::TooShort { got, min } => {
-                write!(f, "secret is too short: {got} bytes, at least {min} are needed")
-            }
-            SecretError::TooLong { got, max } => {
-                write!(f, "secret is too long: {got} bytes, at most {max} are allowed")
-            }
-            SecretError::BadBase64 => f.write_str("secret is not valid base64 after its prefix"),
-            SecretError::BadKeyPair => f.write_str("the two halves of the ed25519 key do not belong together"),
-            SecretError::PublicKey => f.write_str("a public key is no secret: it verifies and cannot sign"),
-        }
-    }
-}
-
-impl std::error::Error for SecretError {}
 
 pub(crate) fn decode(encoded: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     // Reserved ahead, so that growing leaves no copy behind.

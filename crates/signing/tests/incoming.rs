@@ -1,6 +1,7 @@
 //! Signatures of webhooks that come in.
 
 use proptest::prelude::*;
+use report::Report;
 use signing::VerifyScheme::{Chatwoot, Sha256, Standard, Stripe, Twilio};
 use signing::{Secret, SecretError, VerifyError, VerifyScheme, sign_standard, verify};
 

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use proptest::prelude::*;
+use report::Report;
 use signing::{Secret, SecretError, Verifier};
 
 fn error(text: &str) -> SecretError {

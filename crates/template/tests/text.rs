@@ -1,5 +1,6 @@
 //! Templates that make text.
 
+use report::Report;
 use serde_json::{Value, json};
 use template::{Template, TemplateError};
 

@@ -10,7 +10,7 @@ use scoring::{Book, ModelDefinition, ScoreError};
 
 use super::super::row::Row;
 use crate::engine::clock;
-use crate::error::{invalid, raise};
+use crate::error::{invalid, raise, worked};
 use crate::pg::role;
 
 /// Tenants whose books are kept.
@@ -198,6 +198,5 @@ fn prepare(client: &pgrx::spi::SpiClient, plan: &'static Plan, query: &str, type
 
 /// With the rights of the extension: the role that changes a row has none on the models.
 fn as_owner<T>(read: impl FnOnce() -> SpiResult<T>) -> T {
-    role::as_extension(read)
-        .unwrap_or_else(|error| raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, error.to_string(), None, None))
+    worked(role::as_extension(read))
 }

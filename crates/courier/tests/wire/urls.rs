@@ -1,6 +1,7 @@
 //! Which URLs are taken, and what they are understood to be.
 
 use courier::{Guard, Target, UrlError};
+use report::Report;
 
 fn parse(text: &str) -> Result<Target, UrlError> {
     Target::parse(text, &Guard::default())
@@ -107,6 +108,6 @@ fn errors_have_a_message_without_secrets_and_a_hint() {
         let error = parse(text).unwrap_err();
         assert!(!error.to_string().contains("secret"));
         assert!(error.to_string().starts_with("the URL"), "{error}");
-        assert!(error.hint().ends_with('.'));
+        assert!(error.hint().is_some_and(|hint| hint.ends_with('.')));
     }
 }

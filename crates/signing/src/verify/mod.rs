@@ -5,7 +5,7 @@ mod headers;
 mod stripe;
 mod twilio;
 
-use std::fmt;
+use report::Report;
 
 use crate::mac::hmac_sha256;
 use crate::secret::PUBLIC;
@@ -68,49 +68,40 @@ pub fn verify(
 }
 
 /// Why nothing could be verified, whatever the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
+    #[error(transparent)]
     Secret(SecretError),
+    #[error("secret is empty")]
     EmptySecret,
     /// Seconds.
+    #[error("tolerance is negative: {0} seconds")]
     NegativeTolerance(i64),
+    #[error("the pseudo header \":url\" is missing")]
     UrlMissing,
 }
 
-impl VerifyError {
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
+impl Report for VerifyError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
             VerifyError::Secret(error) => match error {
-                SecretError::TooShort { .. } | SecretError::TooLong { .. } => Some(
-                    "Give the secret as the sender shows it, with its prefix (whsec_, whsk_ or whpk_) if it has one.".into(),
-                ),
-                SecretError::BadBase64 | SecretError::BadKeyPair => error.hint(),
-                SecretError::PublicKey => Some("Give the secret that the sender shows; only the scheme \"standard\" has public keys.".into()),
+                SecretError::TooShort { .. } | SecretError::TooLong { .. } => {
+                    "Give the secret as the sender shows it, with its prefix (whsec_, whsk_ or whpk_) if it has one."
+                }
+                SecretError::BadBase64 | SecretError::BadKeyPair => return error.hint(),
+                SecretError::PublicKey => {
+                    "Give the secret that the sender shows; only the scheme \"standard\" has public keys."
+                }
             },
-            VerifyError::EmptySecret => Some("Give the secret that the sender shows.".into()),
-            VerifyError::NegativeTolerance(_) => Some("Give a tolerance of 0 or more, such as '5 minutes'.".into()),
-            VerifyError::UrlMissing => Some(
-                "Twilio signs the URL it calls: add it to the headers as \":url\", such as {\":url\": \"https://example.com/sms?x=1\"}.".into(),
-            ),
-        }
-    }
-}
-
-impl fmt::Display for VerifyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            VerifyError::Secret(error) => error.fmt(f),
-            VerifyError::EmptySecret => f.write_str("secret is empty"),
-            VerifyError::NegativeTolerance(seconds) => {
-                write!(f, "tolerance is negative: {seconds} seconds")
+            VerifyError::EmptySecret => "Give the secret that the sender shows.",
+            VerifyError::NegativeTolerance(_) => "Give a tolerance of 0 or more, such as '5 minutes'.",
+            VerifyError::UrlMissing => {
+                "Twilio signs the URL it calls: add it to the headers as \":url\", such as {\":url\": \"https://example.com/sms?x=1\"}."
             }
-            VerifyError::UrlMissing => f.write_str("the pseudo header \":url\" is missing"),
-        }
+        };
+        Some(hint.into())
     }
 }
-
-impl std::error::Error for VerifyError {}
 
 /// Svix, where the standard comes from, still sends its own header names.
 fn standard(verifier: &Verifier, headers: Headers<'_>, body: &[u8], now: i64, tolerance: i64) -> bool {
