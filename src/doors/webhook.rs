@@ -28,6 +28,5 @@ fn verify_webhook(
         i64::from(interval.months()) * 2_592_000 + i64::from(interval.days()) * 86_400 + interval.micros() / 1_000_000
     });
     let now = clock::now() / 1_000_000 + clock::UNIX_EPOCH_SECONDS;
-    signing::verify(scheme, secret.unwrap_or_default(), &headers, body.unwrap_or_default(), now, tolerance)
-        .or_report()
+    signing::verify(scheme, secret.unwrap_or_default(), &headers, body.unwrap_or_default(), now, tolerance).or_report()
 }

@@ -123,7 +123,9 @@ impl Report for SecretError {
             SecretError::BadKeyPair => {
                 "Give the seed of 32 bytes alone (whsk_ and its base64), or the 64 bytes as the key was generated."
             }
-            SecretError::PublicKey => "Its receivers know it. Give the key that belongs to it, which begins with whsk_.",
+            SecretError::PublicKey => {
+                "Its receivers know it. Give the key that belongs to it, which begins with whsk_."
+            }
         };
         Some(hint.into())
     }
