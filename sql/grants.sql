@@ -103,6 +103,15 @@ values
 ('frontdesk.alter_handler(text,regprocedure,text[],jsonb,integer,boolean,jsonb,interval,uuid,boolean)', 'owner', 'its function sees every event that it asks for'),
 ('frontdesk.remove_handler(text)', 'owner', 'deliveries of a handler end'),
 -- 25, engine
+-- 22, source
+('frontdesk.add_source(text,text,text,text,text,text,interval,uuid,text,interval,boolean)', 'owner', 'who is believed'),
+('frontdesk.alter_source(text,text,text,text,text,text,interval,uuid,text,interval,boolean)', 'owner', 'who is believed'),
+('frontdesk.remove_source(text)', 'owner', 'who is believed'),
+('frontdesk.rotate_source_secret(text,text,interval)', 'owner', 'who is believed'),
+('frontdesk.receive_webhook(text,jsonb,bytea,text,text)', 'owner', 'for who holds the socket; a signature of the sender makes the event'),
+('frontdesk.sources', 'owner', 'who is believed, of all tenants'),
+('frontdesk.receipts', 'owner', 'what came in, of all tenants'),
+('frontdesk.requests', 'public', 'requests of who reads'),
 -- 30, schedule
 ('frontdesk.jobs', 'public', 'jobs of who reads'),
 ('frontdesk.job_runs', 'public', 'runs of jobs of who reads'),
@@ -206,6 +215,19 @@ values
 ('frontdesk.embed_table(regclass,name,name,text,text)', 'owner', 'costs money'),
 ('frontdesk.remove_embedder(text)', 'owner', 'texts go where its URL points'),
 ('frontdesk.retry_embedding(regclass,name)', 'owner', 'costs money'),
+-- 80, health
+('frontdesk.doctor()', 'owner', 'how everything does, of all'),
+('frontdesk.health_check()', 'owner', 'how everything does, of all'),
+('frontdesk.metrics()', 'owner', 'how everything does, of all'),
+('frontdesk.verify_automation_setup()', 'owner', 'how everything does, of all'),
+('frontdesk.verify_extensions()', 'public', 'the catalog'),
+('frontdesk.blocking_sessions()', 'public', 'what the caller may see in pg_stat_activity'),
+('frontdesk.long_transactions(interval)', 'public', 'what the caller may see in pg_stat_activity'),
+('frontdesk.connection_stats()', 'public', 'what the caller may see in pg_stat_activity'),
+('frontdesk.slow_queries(numeric,integer)', 'public', 'what the caller may see in pg_stat_statements'),
+('frontdesk.table_sizes(integer)', 'public', 'sizes, as the catalog shows to everybody'),
+('frontdesk.index_usage()', 'public', 'statistics that everybody may see'),
+('frontdesk.cache_hit_ratio()', 'public', 'statistics that everybody may see'),
 -- 85, crm
 ('frontdesk.install_crm(boolean)', 'owner', 'makes or drops a schema of the caller'),
 ('frontdesk.uninstall_crm(text)', 'owner', 'makes or drops a schema of the caller'),
@@ -216,7 +238,11 @@ values
 ('frontdesk_internal.crm_text(text)', 'public', 'part of install_crm(), with the rights of the caller'),
 ('frontdesk.crm_version()', 'public', 'what the caller may read'),
 -- 90, upkeep
-('frontdesk.maintain()', 'owner', 'what the engine does by itself')
+('frontdesk.maintain()', 'owner', 'what the engine does by itself'),
+-- 95, compat
+('frontdesk.install_compat(text,text)', 'public', 'makes a schema of the caller'),
+('frontdesk.uninstall_compat(text,text)', 'public', 'drops a schema of the caller'),
+('frontdesk.compat_script(text)', 'public', 'a constant')
 $$;
 comment on function frontdesk_internal.grants() is 'who gets what of the extension, and why: public, owner (who may grant it); nobody without a line';
 

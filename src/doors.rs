@@ -12,4 +12,5 @@ mod matching;
 mod schedule;
 mod schema;
 mod scoring;
+mod source;
 mod webhook;

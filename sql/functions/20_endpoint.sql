@@ -329,6 +329,7 @@ declare
   of_endpoints bigint;
   of_clients bigint;
   of_embedders bigint;
+  of_sources bigint;
 begin
   update frontdesk_internal.endpoint_secret s set secret = frontdesk_internal.reseal(s.secret, old_key_file, format('endpoint "%s"', e.name))
   from frontdesk_internal.endpoint e where e.id = s.endpoint_id;
@@ -339,7 +340,10 @@ begin
   update frontdesk_internal.embedder_secret s set secret = frontdesk_internal.reseal(s.secret, old_key_file, format('embedder "%s"', e.name))
   from frontdesk_internal.embedder e where e.id = s.embedder_id;
   get diagnostics of_embedders = row_count;
-  return of_endpoints + of_clients + of_embedders;
+  update frontdesk_internal.source_secret x set secret = frontdesk_internal.reseal(x.secret, old_key_file, format('source "%s"', s.name))
+  from frontdesk_internal.source s where s.id = x.source_id;
+  get diagnostics of_sources = row_count;
+  return of_endpoints + of_clients + of_embedders + of_sources;
 end
 $$;
 comment on function frontdesk.reencrypt_secrets(text) is

@@ -189,3 +189,19 @@ begin
 end
 $$;
 comment on function frontdesk_internal.await_response(bigint, interval) is 'internal: await_response()';
+
+create or replace view frontdesk.requests with (security_barrier) as
+select e.id, e.record->>'method' as method, e.record->>'url' as url, e.record->'headers' as request_headers,
+  (e.record->>'timeout_ms')::int as timeout_ms, e.created_at,
+  case when a.id is null or r.event_id is not null then 'pending' when d.event_id is not null or a.status is null then 'failed' else 'answered' end as state,
+  a.attempt as attempts, a.status::int as status, a.response_headers as headers, coalesce(frontdesk.utf8(a.response_body), a.response) as body,
+  case when a.error is not null and a.status is null then concat_ws(': ', a.error, a.detail) end as error,
+  a.started_at + a.duration_ms * interval '1 ms' as finished_at
+from frontdesk.event e
+left join lateral (select * from frontdesk_internal.attempt x where x.event_id = e.id order by x.id desc limit 1) a on true
+left join frontdesk_internal.retry r on r.event_id = e.id and r.endpoint_id = 0
+left join frontdesk_internal.dead_letter d on d.event_id = e.id and d.endpoint_id = 0
+where e.op = 'H' and (e.record->>'by')::oid in (select o.oid from pg_roles o where pg_has_role(o.oid, 'usage'));
+comment on view frontdesk.requests is
+  'the requests made by http_post() and its kin, by you or roles whose rights you have: pending, answered (with any status), '
+  'failed; with the last answer or the last error. Credentials are left out';

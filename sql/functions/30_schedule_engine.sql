@@ -1,9 +1,8 @@
 -- Room 30, schedule: the engine's verbs for jobs.
 
 create or replace function frontdesk_internal.unix_us(moment timestamptz) returns bigint
-immutable parallel safe language sql set search_path = pg_catalog, pg_temp as $$
-  select case when isfinite(moment) then (extract(epoch from moment) * 1000000)::bigint end
-$$;
+immutable parallel safe
+return case when isfinite(moment) then (extract(epoch from moment) * 1000000)::bigint end;
 comment on function frontdesk_internal.unix_us(timestamptz) is 'internal: microseconds since 1970; null for infinity';
 
 create or replace function frontdesk_internal.engine_jobs() returns setof text

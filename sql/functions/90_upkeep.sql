@@ -153,6 +153,7 @@ begin
   delete from frontdesk_internal.retry r where r.event_at < oldest - interval '1 day';
   delete from frontdesk_internal.dead_letter d where d.event_at < oldest - interval '1 day';
   delete from frontdesk_internal.endpoint_secret s where s.expires_at < frontdesk.now();
+  perform frontdesk_internal.forget_receipts();
   perform brin_summarize_new_values(i.indexrelid::regclass)
   from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am a on a.oid = c.relam
   join pg_inherits h on h.inhrelid = i.indrelid

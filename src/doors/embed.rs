@@ -7,7 +7,7 @@ use crate::error::raise;
 use crate::job::procedure;
 
 #[pg_extern(sql = false)]
-fn embed_pending(source: i64) {
+fn embed_pending(source: Option<i64>) {
     if !procedure::may_commit() {
         raise(
             PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -16,7 +16,9 @@ fn embed_pending(source: i64) {
             Some("It runs by itself when there are rows to embed; frontdesk.run_job() runs it now.".into()),
         );
     }
-    embed::worker::run(source);
+    if let Some(source) = source {
+        embed::worker::run(source);
+    }
 }
 
 #[pg_extern(sql = false)]

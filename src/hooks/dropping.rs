@@ -1,11 +1,12 @@
 //! DROP EXTENSION pg_frontdesk, beside transactions that write to watched tables.
 
 use std::ffi::CStr;
+use std::time::{Duration, Instant};
 
 use pgrx::prelude::*;
 
-/// How long a moment is looked for in which all tables are free.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+/// How long a moment is looked for in which all tables are free, where `lock_timeout` does not say.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const EXCLUSIVE: pg_sys::LOCKMODE = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
 
@@ -43,7 +44,7 @@ pub fn is_installed() -> bool {
 /// wants the log; the command would take the log and then want the table. All are taken or none, so that it waits for
 /// one table only while it holds no other. Beside writers that never pause there may be no moment to take all in.
 pub fn lock_all() {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     // SAFETY: locks of this transaction. The engine has the extension's before any other, and so has the command.
     unsafe { pg_sys::LockDatabaseObject(pg_sys::ExtensionRelationId, extension(), 0, EXCLUSIVE) };
     let mut first: Option<pg_sys::Oid> = None;
@@ -67,7 +68,7 @@ pub fn lock_all() {
             // SAFETY: locks that were taken above.
             unsafe { pg_sys::UnlockRelationOid(relation, EXCLUSIVE) };
         }
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > patience() {
             ereport!(
                 ERROR,
                 PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
@@ -76,6 +77,14 @@ pub fn lock_all() {
             );
         }
         first = Some(blocked);
+    }
+}
+
+fn patience() -> Duration {
+    // SAFETY: a setting, read in the main thread of a backend.
+    match u64::try_from(unsafe { pg_sys::LockTimeout }) {
+        Ok(milliseconds) if milliseconds > 0 => Duration::from_millis(milliseconds),
+        _ => PATIENCE,
     }
 }
 

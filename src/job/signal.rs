@@ -58,6 +58,8 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
         return;
     }
     if let Some(slot) = shmem::my_slot() {
+        // SAFETY: a variable of this process. What the engine itself writes into jobs it knows.
+        let jobs = jobs && slot.engine.pid() != Some(unsafe { pg_sys::MyProcPid });
         if jobs {
             slot.jobs_changed.store(1, SeqCst);
         }

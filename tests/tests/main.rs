@@ -21,4 +21,5 @@ mod retry;
 mod scenarios;
 mod schedule;
 mod scores;
+mod source;
 mod timer;

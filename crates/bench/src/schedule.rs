@@ -30,7 +30,10 @@ pub fn run(postgres: &Postgres, options: &Options) -> Result<()> {
 }
 
 fn on_time(postgres: &Postgres, seconds: u64, table: &mut Table) -> Result<()> {
-    let cluster = server::start(postgres, &[("frontdesk.log_jobs", "off"), ("frontdesk.max_running_jobs", "24")])?;
+    let cluster = server::start(
+        postgres,
+        &[("frontdesk.log_jobs", "off"), ("frontdesk.max_running_jobs", "24"), ("frontdesk.max_jobs_per_role", "24")],
+    )?;
     sql(&cluster, TABLE)?;
     sql(
         &cluster,
@@ -70,7 +73,14 @@ fn late(unit: &str, ran: &str) -> String {
 /// Jobs of two whole minutes, which pg_cron has too.
 fn on_the_minute(postgres: &Postgres, table: &mut Table) -> Result<()> {
     let ours = {
-        let cluster = server::start(postgres, &[("frontdesk.log_jobs", "off"), ("frontdesk.max_running_jobs", "24")])?;
+        let cluster = server::start(
+            postgres,
+            &[
+                ("frontdesk.log_jobs", "off"),
+                ("frontdesk.max_running_jobs", "24"),
+                ("frontdesk.max_jobs_per_role", "24"),
+            ],
+        )?;
         sql(&cluster, TABLE)?;
         sql(
             &cluster,
@@ -95,7 +105,14 @@ fn on_the_minute(postgres: &Postgres, table: &mut Table) -> Result<()> {
 /// Jobs that are all due at the same moment, from that moment to the last one's end.
 fn at_once(postgres: &Postgres, table: &mut Table) -> Result<()> {
     let ours = {
-        let cluster = server::start(postgres, &[("frontdesk.log_jobs", "off"), ("frontdesk.max_running_jobs", "24")])?;
+        let cluster = server::start(
+            postgres,
+            &[
+                ("frontdesk.log_jobs", "off"),
+                ("frontdesk.max_running_jobs", "24"),
+                ("frontdesk.max_jobs_per_role", "24"),
+            ],
+        )?;
         let at = sql(&cluster, "select date_trunc('second', now()) + interval '4 seconds'")?;
         sql(
             &cluster,

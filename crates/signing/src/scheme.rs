@@ -37,48 +37,85 @@ impl FromStr for Scheme {
     }
 }
 
-/// Whose signature an incoming webhook carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Whose proof an incoming webhook carries.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum VerifyScheme {
     /// Standard Webhooks 1.0, also under Svix' own header names (`svix-id` and so on).
     Standard,
     /// GitHub: `X-Hub-Signature-256`.
     Sha256,
+    /// WhatsApp, Messenger and Instagram: as GitHub, with the secret of the app.
+    Meta,
     /// `Stripe-Signature`.
     Stripe,
     /// `X-Twilio-Signature`; needs the pseudo header `:url`.
     Twilio,
     /// `X-Chatwoot-Signature` and `X-Chatwoot-Timestamp`.
     Chatwoot,
+    /// `X-Slack-Signature` and `X-Slack-Request-Timestamp`.
+    Slack,
+    /// `X-Telegram-Bot-Api-Secret-Token`: the secret itself.
+    Telegram,
+    /// The secret itself, in the header of this name; none: in `Authorization`, after `Bearer`.
+    Token(Option<String>),
+    /// `Authorization: Basic`; the secret is `user:password`.
+    Basic,
+    /// Nothing is proved: anybody may send.
+    None,
 }
 
 impl VerifyScheme {
-    pub const KNOWN: &'static [&'static str] = &["standard", "sha256", "stripe", "twilio", "chatwoot"];
+    pub const KNOWN: &'static [&'static str] = &[
+        "standard",
+        "sha256",
+        "meta",
+        "stripe",
+        "twilio",
+        "chatwoot",
+        "slack",
+        "telegram",
+        "360dialog",
+        "token",
+        "basic",
+        "none",
+    ];
 
-    pub fn as_str(self) -> &'static str {
-        match self {
-            VerifyScheme::Standard => "standard",
-            VerifyScheme::Sha256 => "sha256",
-            VerifyScheme::Stripe => "stripe",
-            VerifyScheme::Twilio => "twilio",
-            VerifyScheme::Chatwoot => "chatwoot",
-        }
+    /// Whether there is a secret to it.
+    pub fn has_secret(&self) -> bool {
+        *self != VerifyScheme::None
     }
 }
 
 impl FromStr for VerifyScheme {
     type Err = UnknownScheme;
 
+    /// `token:X-My-Header` names the header of a token.
     fn from_str(text: &str) -> Result<VerifyScheme, UnknownScheme> {
-        match text {
-            "standard" => Ok(VerifyScheme::Standard),
-            "sha256" => Ok(VerifyScheme::Sha256),
-            "stripe" => Ok(VerifyScheme::Stripe),
-            "twilio" => Ok(VerifyScheme::Twilio),
-            "chatwoot" => Ok(VerifyScheme::Chatwoot),
-            _ => Err(UnknownScheme::new(text, VerifyScheme::KNOWN)),
-        }
+        Ok(match text {
+            "standard" => VerifyScheme::Standard,
+            "sha256" => VerifyScheme::Sha256,
+            "meta" => VerifyScheme::Meta,
+            "stripe" => VerifyScheme::Stripe,
+            "twilio" => VerifyScheme::Twilio,
+            "chatwoot" => VerifyScheme::Chatwoot,
+            "slack" => VerifyScheme::Slack,
+            "telegram" => VerifyScheme::Telegram,
+            // It signs nothing; what its webhook is set up to send along is the proof.
+            "360dialog" | "token" => VerifyScheme::Token(None),
+            "basic" => VerifyScheme::Basic,
+            "none" => VerifyScheme::None,
+            _ => match text.strip_prefix("token:").filter(|header| is_header_name(header)) {
+                Some(header) => VerifyScheme::Token(Some(header.to_ascii_lowercase())),
+                None => return Err(UnknownScheme::new(text, VerifyScheme::KNOWN)),
+            },
+        })
     }
+}
+
+/// A token of RFC 9110, of at most 100 letters.
+fn is_header_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    (1..=100).contains(&name.len()) && name.bytes().all(fits)
 }
 
 /// A scheme's name that is none of `known`.
@@ -110,8 +147,17 @@ mod tests {
         for name in Scheme::KNOWN {
             assert_eq!(name.parse::<Scheme>().unwrap().as_str(), *name);
         }
+    }
+
+    #[test]
+    fn every_known_name_of_a_sender_is_one_and_a_token_may_name_its_header() {
         for name in VerifyScheme::KNOWN {
-            assert_eq!(name.parse::<VerifyScheme>().unwrap().as_str(), *name);
+            assert!(name.parse::<VerifyScheme>().is_ok(), "{name}");
+        }
+        let token = |name: &str| VerifyScheme::Token(Some(name.to_string()));
+        assert_eq!("token:X-Secret".parse(), Ok(token("x-secret")));
+        for wrong in ["token:", "token:a b", "token:ä", "Token"] {
+            assert!(wrong.parse::<VerifyScheme>().is_err(), "{wrong}");
         }
     }
 

@@ -18,8 +18,9 @@ pub fn internal_errors(log: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for report in reports(log) {
         let Some((_, message)) = report[0].split_once("ERROR:  XX000: ") else { continue };
-        let ours = report.iter().any(|line| {
-            let line = line.trim_start();
+        // What the statement itself names does not say who failed.
+        let told = report.iter().take_while(|line| !line.contains("STATEMENT:  "));
+        let ours = told.map(|line| line.trim_start()).any(|line| {
             (line.contains("LOCATION:  ") && line.contains(".rs:"))
                 || ["function frontdesk", "function crm", "frontdesk_internal"].iter().any(|name| line.contains(name))
         });
@@ -61,7 +62,8 @@ mod tests {
 
     #[test]
     fn an_internal_error_is_ours_by_where_it_was_raised_or_by_what_called() {
-        let log = "2026 ERROR:  XX000: cache lookup failed\n2026 LOCATION:  f, a.c:1\n2026 STATEMENT:  select 1\n\
+        let log = "2026 ERROR:  XX000: cache lookup failed\n2026 LOCATION:  f, a.c:1\n\
+                   2026 STATEMENT:  select 'function frontdesk'\n\
                    2026 ERROR:  XX000: no such step\n2026 LOCATION:  step.rs:7\n\
                    2026 ERROR:  XX000: deep\n\tPL/pgSQL function frontdesk.watch(regclass) line 3\n\
                    2026 ERROR:  XX000: no such step\n2026 LOCATION:  step.rs:7\n";

@@ -5,6 +5,7 @@ mod hosts;
 mod pages;
 mod panics;
 mod rust_text;
+mod signatures;
 mod size;
 mod tables;
 mod tree;
@@ -39,8 +40,16 @@ impl fmt::Display for Breach {
 /// Every breach of every rule, by path.
 pub fn breaches(root: &Path) -> Result<Vec<Breach>> {
     let tree = Tree::read(root)?;
-    let rules: [fn(&Tree) -> Vec<Breach>; 7] =
-        [crates::check, unsafe_code::check, tables::check, panics::check, size::check, hosts::check, pages::check];
+    let rules: [fn(&Tree) -> Vec<Breach>; 8] = [
+        crates::check,
+        unsafe_code::check,
+        tables::check,
+        panics::check,
+        signatures::check,
+        size::check,
+        hosts::check,
+        pages::check,
+    ];
     let mut breaches: Vec<Breach> = rules.iter().flat_map(|rule| rule(&tree)).collect();
     breaches.sort();
     Ok(breaches)

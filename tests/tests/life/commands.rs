@@ -46,9 +46,52 @@ fn a_command_that_is_cancelled_in_the_middle_gives_the_engine_back() {
 #[test]
 fn the_extension_is_dropped_beside_writers_without_a_deadlock() {
     let server = Server::preloaded(&[]);
-    let desk = Desk::with_leads_on(&server);
+    let desk = watched_twice(&server);
+    beside_writers(&server, &desk, Duration::from_millis(20), || {
+        desk.run("set client_min_messages = warning; drop extension pg_frontdesk cascade");
+    });
+    assert!(!server.log().contains("deadlock detected"));
+}
+
+/// Beside writers in opposite orders that never pause there may be no moment to take both tables in.
+#[test]
+fn dropping_the_extension_gives_up_after_the_lock_timeout_and_leaves_everything_as_it_was() {
+    let server = Server::preloaded(&[]);
+    let desk = watched_twice(&server);
+    beside_writers(&server, &desk, Duration::ZERO, || {
+        let begun = std::time::Instant::now();
+        let command = "set client_min_messages = warning; set lock_timeout = '2s'; drop extension pg_frontdesk cascade";
+        match desk.session().batch_execute(command) {
+            Ok(()) => {}
+            Err(error) => assert_eq!(error.code().map(postgres::error::SqlState::code), Some("55P03"), "{error:?}"),
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    });
+    assert!(!server.log().contains("deadlock detected"));
+    if desk.count("pg_extension where extname = 'pg_frontdesk'") == 1 {
+        let before = desk.count("frontdesk.event");
+        desk.run("insert into lead (id) values (-1)");
+        assert_ne!(desk.count("frontdesk.event"), before, "rows are captured as before");
+    }
+}
+
+fn watched_twice(server: &Server) -> Desk {
+    let desk = Desk::with_leads_on(server);
     desk.run("create table visit (id int primary key); select frontdesk.watch('visit')");
-    let done = std::sync::atomic::AtomicBool::new(false);
+    desk
+}
+
+/// Runs it while three sessions write to both tables in opposite orders, on no row twice; `pause` is between their
+/// transactions.
+fn beside_writers(server: &Server, desk: &Desk, pause: Duration, act: impl FnOnce()) {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    struct AtEnd<'a>(&'a AtomicBool);
+    impl Drop for AtEnd<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let done = AtomicBool::new(false);
     let place = server.conninfo(&desk.name);
     std::thread::scope(|scope| {
         for (writer, tables) in [["lead", "visit"], ["visit", "lead"], ["lead", "visit"]].into_iter().enumerate() {
@@ -57,25 +100,21 @@ fn the_extension_is_dropped_beside_writers_without_a_deadlock() {
                 let mut session = postgres::Client::connect(place, postgres::NoTls).unwrap();
                 for n in 0.. {
                     let id = 1_000_000 * (writer + 1) + n;
-                    let both: Vec<String> =
-                        tables.iter().map(|table| format!("insert into {table} (id) values ({id})")).collect();
-                    // Two writers in opposite orders meet on no row.
+                    let [first, second] = tables.map(|table| format!("insert into {table} (id) values ({id})"));
                     session
-                        .batch_execute(&format!("begin; {}; select pg_sleep(0.005); {}; commit", both[0], both[1]))
+                        .batch_execute(&format!("begin; {first}; select pg_sleep(0.005); {second}; commit"))
                         .unwrap();
-                    if done.load(std::sync::atomic::Ordering::SeqCst) {
+                    if done.load(Ordering::SeqCst) {
                         return;
                     }
-                    // Beside writers in opposite orders that never pause there is no moment to take both tables in.
-                    std::thread::sleep(Duration::from_millis(20));
+                    std::thread::sleep(pause);
                 }
             });
         }
+        let _end = AtEnd(&done);
         std::thread::sleep(Duration::from_millis(500));
-        desk.run("set client_min_messages = warning; drop extension pg_frontdesk cascade");
-        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        act();
     });
-    assert!(!server.log().contains("deadlock detected"));
 }
 
 #[test]

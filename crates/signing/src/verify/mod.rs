@@ -1,8 +1,11 @@
 //! Webhooks that come in, one file per sender's scheme.
 
+mod basic;
 mod chatwoot;
 mod headers;
+mod slack;
 mod stripe;
+mod token;
 mod twilio;
 
 use report::Report;
@@ -19,7 +22,7 @@ use headers::Headers;
 ///   whole, with scheme and query, as it is configured at Twilio.
 /// - `body`: the bytes as they came, not parsed and written again.
 /// - `now`: seconds since the epoch; `tolerance`: seconds a signed timestamp may be away from it.
-///   GitHub and Twilio sign no timestamp.
+///   GitHub, Meta and Twilio sign no timestamp; a token proves who sent it, and nothing about the body.
 ///
 /// The secret is used as the sender uses it: Standard Webhooks decodes `whsec_`, the others take the text
 /// itself (Stripe's `whsec_` too). Comparisons take constant time.
@@ -40,6 +43,9 @@ pub fn verify(
     if tolerance < 0 {
         return Err(VerifyError::NegativeTolerance(tolerance));
     }
+    if !scheme.has_secret() {
+        return Ok(true);
+    }
     if secret.is_empty() {
         return Err(VerifyError::EmptySecret);
     }
@@ -53,7 +59,7 @@ pub fn verify(
             let verifier = Verifier::new(secret).map_err(VerifyError::Secret)?;
             Ok(standard(&verifier, headers, body, now, tolerance))
         }
-        VerifyScheme::Sha256 => {
+        VerifyScheme::Sha256 | VerifyScheme::Meta => {
             Ok(headers.get("x-hub-signature-256").is_some_and(|signature| hub::verify(&keyed(), signature, body)))
         }
         VerifyScheme::Stripe => Ok(headers
@@ -62,8 +68,13 @@ pub fn verify(
         VerifyScheme::Chatwoot => Ok(chatwoot::verify(&keyed(), headers, body, now, tolerance)),
         VerifyScheme::Twilio => {
             let url = headers.get(":url").ok_or(VerifyError::UrlMissing)?;
-            Ok(headers.get("x-twilio-signature").is_some_and(|signature| twilio::verify(secret, url, signature, body)))
+            Ok(twilio::verify(secret, url, headers, body))
         }
+        VerifyScheme::Slack => Ok(slack::verify(&keyed(), headers, body, now, tolerance)),
+        VerifyScheme::Telegram => Ok(token::verify(secret, headers, Some("x-telegram-bot-api-secret-token"))),
+        VerifyScheme::Token(header) => Ok(token::verify(secret, headers, header.as_deref())),
+        VerifyScheme::Basic => Ok(basic::verify(secret, headers)),
+        VerifyScheme::None => Ok(true),
     }
 }
 

@@ -4,25 +4,31 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use super::headers::Headers;
 use crate::compare::{hex_equals, text_equals};
-use crate::mac::{HmacSha1, digest, hmac_sha1};
+use crate::mac::{digest, hmac_sha1, hmac_sha256};
 
 /// Base64 HMAC-SHA1 over the URL followed by every form parameter, name and value, sorted and without
 /// separators. A body that is no form is covered by its SHA-256 in the query (`bodySHA256`), and then the
-/// URL alone is signed (twilio.com/docs/usage/security, "Validating Signatures from Twilio").
-pub fn verify(secret: &str, url: &str, signature: &str, body: &[u8]) -> bool {
+/// URL alone is signed (twilio.com/docs/usage/security, "Validating Signatures from Twilio"). Where
+/// `X-Twilio-Webhooks-Signature-Settings` says HMAC_SHA256, that takes SHA-1's place.
+pub fn verify(secret: &str, url: &str, headers: Headers<'_>, body: &[u8]) -> bool {
+    let Some(signature) = headers.get("x-twilio-signature") else { return false };
     let parameters = match query_value(url, "bodySHA256") {
         Some(hash) if !hex_equals(hash, &Sha256::digest(body).into()) => return false,
         Some(_) => Vec::new(),
         None => form_parameters(body),
     };
-    let keyed = hmac_sha1(secret.as_bytes());
-    spellings(url).iter().any(|url| is_signed(&keyed, url, &parameters, signature.trim()))
-}
-
-fn is_signed(keyed: &HmacSha1, url: &str, parameters: &[u8], signature: &str) -> bool {
-    let expected = STANDARD.encode(digest(keyed, &[url.as_bytes(), parameters]));
-    text_equals(signature, &expected)
+    let settings = headers.get("x-twilio-webhooks-signature-settings").unwrap_or_default();
+    let is_newer = settings.split(',').any(|setting| setting.trim() == "algorithm=HMAC_SHA256");
+    spellings(url).iter().any(|url| {
+        let signed = [url.as_bytes(), &parameters];
+        let expected = match is_newer {
+            true => STANDARD.encode(digest(&hmac_sha256(secret.as_bytes()), &signed)),
+            false => STANDARD.encode(digest(&hmac_sha1(secret.as_bytes()), &signed)),
+        };
+        text_equals(signature.trim(), &expected)
+    })
 }
 
 /// Twilio signs some calls with the port in the URL and some without, whatever was configured; its own

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use super::rooms;
 use crate::checkout::EXTENSION;
 
-/// Where `sql/functions` takes in the files of `sql/crm`.
-const CRM_MARK: &str = "@crm_scripts@";
+/// Where `sql/functions` takes in the files of a folder.
+const MARKS: [(&str, &str); 2] = [("@crm_scripts@", "sql/crm"), ("@compat_scripts@", "sql/compat")];
 
 /// And where it takes in what lies in which room.
 const ROOMS_MARK: &str = "@rooms@";
@@ -30,13 +30,18 @@ pub fn install_script(root: &Path) -> Result<String> {
 
 /// What is run again at every upgrade.
 fn functions(root: &Path) -> Result<String> {
-    let crm = crm_values(root)?;
     let rooms = rooms::values(&rooms::read(root)?);
     let mut script = String::new();
     let mut paths = sql_files(&root.join("sql/functions"))?;
     paths.push(root.join("sql/grants.sql"));
     for path in paths {
-        script.push_str(&part(root, &path)?.replace(CRM_MARK, &crm).replace(ROOMS_MARK, &rooms));
+        let mut text = part(root, &path)?;
+        for (mark, folder) in MARKS {
+            if text.contains(mark) {
+                text = text.replace(mark, &values(&root.join(folder))?);
+            }
+        }
+        script.push_str(&text.replace(ROOMS_MARK, &rooms));
     }
     Ok(script)
 }
@@ -51,10 +56,10 @@ fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
 }
 
-/// The rows ('name', $crm$text$crm$) of the files of `sql/crm`.
-fn crm_values(root: &Path) -> Result<String> {
+/// The rows ('name', $crm$text$crm$) of the files of a folder.
+fn values(folder: &Path) -> Result<String> {
     let mut rows = Vec::new();
-    for path in sql_files(&root.join("sql/crm"))? {
+    for path in sql_files(folder)? {
         let text = read(&path)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         for word in ["$crm$", "$scripts$", "@extschema", "@extowner", "MODULE_PATHNAME"] {
