@@ -92,6 +92,15 @@ values
 ('webhook_configs', $$update frontdesk.webhook_configs set is_active = false where name = 'crm'$$),
 ('webhook_logs',
   $$select event_type, response_status, error_message from frontdesk.webhook_logs order by id desc limit 20$$),
+-- 22, source
+('add_source()', $$select frontdesk.add_source('shop', 'token:X-Shop-Secret', 'a secret that the shop sends along')$$),
+('alter_source()', $$select frontdesk.alter_source('shop', keep => '30 days')$$),
+('rotate_source_secret()', $$select frontdesk.rotate_source_secret('shop', overlap => '1 hour')$$),
+('remove_source()', $$select frontdesk.remove_source('shop')$$),
+('receive_webhook()', $$select * from frontdesk.receive_webhook('shop', '{"X-Shop-Secret": "a secret"}', '{"type": "order.paid"}')$$),
+('sources', $$select name, scheme, active from frontdesk.sources$$),
+('receipts', $$select source, status, type, repeats, reason from frontdesk.receipts order by id desc limit 10$$),
+('requests', $$select id, method, url, state, status, error from frontdesk.requests order by id desc limit 10$$),
 -- 25, handler
 ('add_handler()', $$select frontdesk.add_handler('tasks', 'on_lead(frontdesk.event)', events => '{lead.created}')$$),
 ('alter_handler()', $$select frontdesk.alter_handler('tasks', batch => 500, timeout => '10 seconds')$$),
@@ -169,11 +178,28 @@ values
 ('embed_pending()', $$call frontdesk.embed_pending(1)$$),
 ('embedders', $$select name, state, pending, failed, last_error from frontdesk.embedders$$),
 ('embed_tables', $$select source, embedder, pending, failed, problem from frontdesk.embed_tables$$),
+-- 80, health
+('doctor()', $$select * from frontdesk.doctor()$$),
+('health_check()', $$select frontdesk.health_check()->>'status'$$),
+('metrics()', $$select frontdesk.metrics()$$),
+('verify_extensions()', $$select * from frontdesk.verify_extensions()$$),
+('verify_automation_setup()', $$select * from frontdesk.verify_automation_setup()$$),
+('blocking_sessions()', $$select * from frontdesk.blocking_sessions()$$),
+('long_transactions()', $$select * from frontdesk.long_transactions('5 minutes')$$),
+('slow_queries()', $$select * from frontdesk.slow_queries(min_ms => 100)$$),
+('table_sizes()', $$select * from frontdesk.table_sizes(10)$$),
+('index_usage()', $$select * from frontdesk.index_usage() where scans = 0 and not unique_$$),
+('connection_stats()', $$select * from frontdesk.connection_stats()$$),
+('cache_hit_ratio()', $$select * from frontdesk.cache_hit_ratio()$$),
 -- 85, crm
 ('install_crm()', $$select frontdesk.install_crm(sample_data => true)$$),
 ('uninstall_crm()', $$select frontdesk.uninstall_crm(current_database())$$),
 ('crm_version()', $$select frontdesk.crm_version()$$),
 -- 90, upkeep
-('maintain()', $$select frontdesk.maintain()$$)
+('maintain()', $$select frontdesk.maintain()$$),
+-- 95, compat
+('install_compat()', $$select frontdesk.install_compat('pg_cron')$$),
+('uninstall_compat()', $$select frontdesk.uninstall_compat('pg_cron')$$),
+('compat_script()', $$select frontdesk.compat_script('pg_cron')$$)
 $examples$;
 comment on function frontdesk_internal.examples is 'internal: an example of each function and view of schema frontdesk';

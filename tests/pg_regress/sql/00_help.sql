@@ -32,4 +32,4 @@ drop role regress_reader;
 
 -- \df frontdesk.* is a manual that one can read.
 
-select count(*) <= 130 as readable from pg_proc p where p.pronamespace = 'frontdesk'::regnamespace;
+select count(*) <= 160 as readable from pg_proc p where p.pronamespace = 'frontdesk'::regnamespace;
