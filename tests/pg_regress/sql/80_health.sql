@@ -5,7 +5,7 @@ set client_min_messages = error;
 -- The engine, an endpoint, a job, a trigger, a dead delivery: each with its remedy. What the machine itself is like is left out.
 
 select frontdesk.pause('for the test');
-select frontdesk.add_endpoint('crm', 'http://hooks.example.com/crm');
+select frontdesk.add_endpoint('crm', 'http://hooks.example.com/crm') is not null as added;
 select frontdesk.pause_endpoint('crm');
 create table lead (id int primary key);
 select frontdesk.watch('lead');
@@ -25,7 +25,7 @@ select line from regexp_split_to_table(frontdesk.metrics(), E'\n') line
 where line !~ '^(# TYPE [a-z_]+ (gauge|counter|info|stateset)|# HELP [a-z_]+ .+|# EOF|[a-z_]+(\{[a-z_]+="([^"\\]|\\.)*"(,[a-z_]+="([^"\\]|\\.)*")*\})? -?[0-9.]+)?$';
 select right(frontdesk.metrics(), 6) = E'# EOF\n' as ends;
 select count(*) = count(distinct line) as each_once from regexp_split_to_table(frontdesk.metrics(), E'\n') line where line like '# TYPE%';
-select frontdesk.add_endpoint(E'a.b:c', 'https://hooks.example.com/');
+select frontdesk.add_endpoint('a.b:c', 'https://hooks.example.com/') is not null as added;
 select line from regexp_split_to_table(frontdesk.metrics(), E'\n') line where line like 'frontdesk_endpoint_%' order by 1;
 select frontdesk_internal.label(E'a "quoted" \\ line\nbreak');
 

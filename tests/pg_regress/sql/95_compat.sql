@@ -31,7 +31,7 @@ delete from cron.job_run_details where end_time < now() - interval '7 days';
 
 create role compat_user nologin;
 set role compat_user;
-select cron.schedule('theirs', '* * * * *', 'select 1');
+select cron.schedule('theirs', '* * * * *', 'select 1') > 0 as scheduled;
 select count(*) from cron.job;
 select cron.unschedule('nightly');
 reset role;
