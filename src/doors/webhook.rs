@@ -21,7 +21,8 @@ fn verify_webhook(
     let tolerance = tolerance.map_or(300, |interval| {
         i64::from(interval.months()) * 2_592_000 + i64::from(interval.days()) * 86_400 + interval.micros() / 1_000_000
     });
-    signing::verify(scheme, secret.unwrap_or_default(), &headers, body.unwrap_or_default(), now(), tolerance).or_report()
+    signing::verify(scheme, secret.unwrap_or_default(), &headers, body.unwrap_or_default(), now(), tolerance)
+        .or_report()
 }
 
 pub fn parse_scheme(text: &str) -> VerifyScheme {
