@@ -16,7 +16,7 @@ use pgrx::prelude::*;
 
 use super::channel::{Channel, Mark};
 use super::portal::{self, Timeout, note_codes};
-use super::{Outcome, failure, owner, signal};
+use super::{Outcome, failure, signal};
 use crate::guc;
 use crate::pg::role::as_extension;
 use order::{Item, Orders};
@@ -149,14 +149,14 @@ impl Run<'_> {
             let _timeout = Timeout::start(self.how.timeout);
             let began = Instant::now();
             let started_at = call::now();
-            let events = as_extension(|| owner::worked(verbs::events(&items)));
+            let events = as_extension(|| crate::error::worked(verbs::events(&items)));
             guc::led_by(items.first().map_or(0, |item| item.depth).saturating_add(1));
             if let Some(events) = events {
                 call::run(self.how.function, self.how.takes_many, events);
             }
             as_extension(|| {
                 verbs::record(self.orders.handler, &items, started_at, began.elapsed());
-                owner::worked(verbs::done(self.orders.handler, &items));
+                crate::error::worked(verbs::done(self.orders.handler, &items));
             });
             fence::expect(self.channel.generation());
             // SAFETY: ends what was begun above.
@@ -196,7 +196,7 @@ fn transaction<T>(body: impl FnOnce() -> pgrx::spi::SpiResult<T>) -> Result<T, O
     PgTryBuilder::new(AssertUnwindSafe(|| {
         // SAFETY: outside any transaction; ended below.
         unsafe { start() };
-        let value = owner::worked(body());
+        let value = crate::error::worked(body());
         // SAFETY: ends what was begun above.
         unsafe { commit() };
         Ok(value)
