@@ -27,7 +27,7 @@ pub fn options(tls: &Value) -> Result<TlsOptions, String> {
 pub fn trust(tls: Option<&Value>, sealed_key: Option<&str>) -> Result<Option<Arc<Trust>>, String> {
     let Some(tls) = tls else { return Ok(None) };
     let mut options = options(tls)?;
-    options.client_key = sealed_key.map(|sealed| vault::open_hex(sealed)).transpose()?;
+    options.client_key = sealed_key.map(vault::open_hex).transpose()?;
     match Trust::parse(&options) {
         Ok(trust) => Ok(Some(Arc::new(trust))),
         Err(error) => Err(format!("its TLS options: {error}; alter_endpoint(tls => ...) sets them")),

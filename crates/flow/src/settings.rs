@@ -24,6 +24,7 @@ use serde_json::{Map, Value};
 use crate::kind::Kind;
 use crate::source::{is_template, plain_path};
 use crate::{Limits, condition};
+use report::Report;
 
 /// The first mistake in settings whose templates are not filled in.
 pub fn check(kind: Kind, name: &str, settings: &Map<String, Value>, limits: &Limits) -> Result<(), Mistake> {

@@ -75,7 +75,7 @@ fn dropping_the_extension_gives_up_after_the_lock_timeout_and_leaves_everything_
     }
 }
 
-fn watched_twice(server: &Server) -> Desk {
+fn watched_twice(server: &std::sync::Arc<Server>) -> Desk {
     let desk = Desk::with_leads_on(server);
     desk.run("create table visit (id int primary key); select frontdesk.watch('visit')");
     desk

@@ -10,6 +10,7 @@ use crate::shape::{Shape, ShapeError};
 use crate::source::{Ids, alias};
 use crate::view::takes_secrets;
 use crate::{Finding, Limits, condition};
+use report::Report;
 
 #[derive(Debug)]
 pub(crate) struct Node {

@@ -7,6 +7,7 @@ use crate::{Limits, Request};
 
 use super::fields::{Fields, Mistake};
 use super::logic::text_of;
+use report::Report;
 
 const CATEGORIES: [&str; 4] = ["categories", "labels", "classes", "options"];
 const TOKENS: [&str; 3] = ["max_tokens", "maxTokens", "tokens"];
@@ -117,7 +118,8 @@ fn schema(kind: Kind, fields: &Fields<'_>) -> Result<Option<Value>, Mistake> {
         },
     };
     if fields.is_draft() {
-        schema::Checker::compile(&schema).map_err(|error| Mistake::new(error.to_string(), error.hint()))?;
+        schema::Checker::compile(&schema)
+            .map_err(|error| Mistake::new(error.to_string(), error.hint().unwrap_or_default()))?;
     }
     Ok(Some(schema))
 }

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::fields::{Fields, Mistake};
+use report::Report;
 
 const UNITS: [(&str, f64); 5] =
     [("seconds", 1.0), ("minutes", 60.0), ("hours", 3_600.0), ("days", 86_400.0), ("weeks", 604_800.0)];

@@ -208,10 +208,8 @@ fn declared(statement: &str) -> Signature {
     let returned = head.split_once("returns ").map_or("void", |(_, returned)| returned.trim());
     let result = match returned.strip_prefix("table ") {
         Some(columns) => {
-            let columns: Vec<String> = split(parenthesis(columns).0)
-                .map(|column| argument(column))
-                .map(|(name, kind)| name + " " + &kind)
-                .collect();
+            let columns: Vec<String> =
+                split(parenthesis(columns).0).map(argument).map(|(name, kind)| name + " " + &kind).collect();
             format!("table ({})", columns.join(", "))
         }
         None => {
