@@ -324,15 +324,15 @@ comment on function frontdesk.resume_endpoint(text) is
   'go on with a paused or disabled endpoint, from where it stopped; what waits for a retry is tried at once, so call it when the receiver is back';
 
 create or replace function frontdesk.reencrypt_secrets(old_key_file text = null) returns bigint
-language sql security definer set search_path = pg_catalog, frontdesk_internal, pg_temp as $$
-  with a as (update endpoint_secret s set secret = reseal(s.secret, old_key_file, format('endpoint "%s"', e.name))
-    from endpoint e where e.id = s.endpoint_id returning 1),
-  b as (update endpoint_client_key k set secret = reseal(k.secret, old_key_file, format('endpoint "%s"', e.name))
-    from endpoint e where e.id = k.endpoint_id returning 1),
-  c as (update embedder_secret s set secret = reseal(s.secret, old_key_file, format('embedder "%s"', e.name))
-    from embedder e where e.id = s.embedder_id returning 1),
-  d as (update source_secret x set secret = reseal(x.secret, old_key_file, format('source "%s"', s.name))
-    from source s where s.id = x.source_id returning 1)
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  with a as (update frontdesk_internal.endpoint_secret s set secret = frontdesk_internal.reseal(s.secret, old_key_file, format('endpoint "%s"', e.name))
+    from frontdesk_internal.endpoint e where e.id = s.endpoint_id returning 1),
+  b as (update frontdesk_internal.endpoint_client_key k set secret = frontdesk_internal.reseal(k.secret, old_key_file, format('endpoint "%s"', e.name))
+    from frontdesk_internal.endpoint e where e.id = k.endpoint_id returning 1),
+  c as (update frontdesk_internal.embedder_secret s set secret = frontdesk_internal.reseal(s.secret, old_key_file, format('embedder "%s"', e.name))
+    from frontdesk_internal.embedder e where e.id = s.embedder_id returning 1),
+  d as (update frontdesk_internal.source_secret x set secret = frontdesk_internal.reseal(x.secret, old_key_file, format('source "%s"', s.name))
+    from frontdesk_internal.source s where s.id = x.source_id returning 1)
   select (select count(*) from a) + (select count(*) from b) + (select count(*) from c) + (select count(*) from d)
 $$;
 comment on function frontdesk.reencrypt_secrets(text) is

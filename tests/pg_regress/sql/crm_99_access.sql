@@ -242,7 +242,7 @@ reset role;
 -- Nothing of Bob's is another.
 select b.source from before b full join rows_of_bob() r using (source) where b.hash is distinct from r.hash;
 -- Nor is anything told of it that did not stand in the arguments: these are the answers that are one.
-select regexp_replace(f, 'public\.', '') || ': ' || regexp_replace(regexp_replace(left(answer, 90), '20[0-9]{2}-[0-9-]{5}[ T][0-9:.+]+', 'T', 'g'), '[0-9]{4,}', 'N', 'g')
+select regexp_replace(f, 'public\.', '') || ': ' || regexp_replace(regexp_replace(left(answer, 90), '20[0-9]{2}-[0-9-]{5}[ T][0-9:.+]+', 'T', 'g'), '[0-9]{4,}|(?<="appointment_id": )[0-9]+', 'N', 'g')
 from answers where answer !~ '^error ' and answer <> '' order by f;
 select 'secret of Bob: ' || f from answers where answer ~ 'under the mat|secret of Bob' and f !~ 'crm\.leads';
 select substr(answer, 1, 11) as refused, count(*) > 0 from answers where answer ~ '^error ' group by 1 order by 1;
