@@ -29,7 +29,7 @@ fn a_subscriber_takes_over_with_its_reminders_jobs_and_endpoints() {
     // The roles and the schema, then what the extension knows, then the rows.
     new.psql("postgres", "create role frontdesk_crm").unwrap();
     let copy = Database::empty_on(&new);
-    for args in [&["--schema-only"][..], &["--data-only", "--schema=frontdesk", "--schema=frontdesk_internal"]] {
+    for args in [&["--schema-only"][..], &["--data-only", "--schema=frontdesk", "--extension=pg_frontdesk"]] {
         let dump = old.client("pg_dump", &desk.name).args(args).output().unwrap();
         assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
         new.psql(&copy.name, &format!("set client_min_messages = error;\n{}", String::from_utf8(dump.stdout).unwrap()))
