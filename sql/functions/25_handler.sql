@@ -285,8 +285,11 @@ declare
   this_key text;
 begin
   for this_key in
-    with gone as (delete from frontdesk_internal.retry r where r.endpoint_id = this_endpoint and r.event_id = any (ids) returning r.key)
-    select distinct g.key from gone g where g.key is not null
+    with gone as (delete from frontdesk_internal.retry r where r.endpoint_id = this_endpoint and r.event_id = any (ids) returning r.*)
+    -- It may have failed before the handler became ordered, when its key did not matter.
+    select distinct coalesce(g.key, v.key) from gone g
+    left join frontdesk.event v on g.key is null and v.xid = g.event_xid and v.id = g.event_id and v.created_at = g.event_at
+    where coalesce(g.key, v.key) is not null
   loop
     -- Ordered: should the engine end before it does so, who waits for these would wait for ever.
     perform frontdesk_internal.engine_release(this_endpoint, this_key);

@@ -43,7 +43,8 @@ impl Core {
         main.current.is_some() && self.room
             || self.log.apart().any(|id| {
                 let (Some(lane), Some(endpoint)) = (self.log.lane(id), self.fleet.endpoint(id)) else { return false };
-                let there = lane.at.current.is_some() || *lane.at.last != *main.last || !endpoint.plan.ordered;
+                let there = lane.at.current.is_some()
+                    || !lane.is_ahead_of(main) && (*lane.at.last != *main.last || !endpoint.plan.ordered);
                 there && endpoint.is_open(now.clock) && endpoint.has_room(self.limits.share)
             })
     }
@@ -75,7 +76,10 @@ impl Core {
         let main = self.log.main.at.clone();
         let lane = self.log.lane_mut(id).filter(|lane| !lane.closing)?;
         if lane.at.current.is_none() {
-            // It follows the engine's own windows, and ends where the engine is.
+            // It follows the engine's own windows, and ends where the engine is. After a restart it may be past that.
+            if lane.is_ahead_of(&main) {
+                return None;
+            }
             if *lane.at.last != *main.last {
                 lane.at.begin(main.last.clone(), main.since, main.since);
                 lane.at.next_since = main.since;

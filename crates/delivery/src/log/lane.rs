@@ -111,6 +111,11 @@ impl Lane {
         self.at.finish();
     }
 
+    /// Has it read what the engine is still to read again? What the engine saved is held back by whoever is slowest.
+    pub(crate) fn is_ahead_of(&self, main: &Cursor) -> bool {
+        *self.at.last != *main.last && !main.last.covers(&self.at.last)
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.batches.is_empty()
     }

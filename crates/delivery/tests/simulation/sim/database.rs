@@ -284,7 +284,8 @@ impl Database {
     pub fn handled(&mut self, pair: Pair, clock: i64) {
         self.attempted.insert(pair);
         self.succeeded.insert(pair);
-        if let Some(Retry { key: Some(key), .. }) = self.retry.remove(&pair) {
+        if self.retry.remove(&pair).is_some() {
+            let key = self.row(pair.0).key.clone();
             let of_key = |(other, retry): &(&Pair, &mut Retry)| other.1 == pair.1 && retry.key.as_ref() == Some(&key);
             if let Some((_, first)) = self.retry.iter_mut().find(of_key)
                 && first.due_at == i64::MAX
