@@ -107,6 +107,7 @@ comment on function @schema@.keep_runs() is 'trigger: a clean-up that was writte
 create trigger keep_runs instead of delete on @schema@.job_run_details for each row execute function @schema@.keep_runs();
 
 revoke all on function @schema@.schedule_in_database(text, text, text, text, text, boolean), @schema@.alter_job(bigint, text, text, text, text, boolean) from public;
+revoke all on function @schema@.write_job(), @schema@.keep_runs() from public;
 grant usage on schema @schema@ to public;
 grant select, insert, update, delete on @schema@.job to public;
 grant select, delete on @schema@.job_run_details to public;

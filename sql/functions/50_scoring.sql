@@ -95,7 +95,7 @@ begin
   end if;
   new.updated_at := clock_timestamp();
   if tg_op = 'UPDATE' then
-    -- Whoever changes a shipped model makes it his own; setting shipped gives it back to the next upgrade.
+    -- Whoever changes a shipped model makes it their own; setting shipped gives it back to the next upgrade.
     if new.shipped and old.shipped then
       new.shipped := false;
     end if;

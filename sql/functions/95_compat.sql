@@ -58,7 +58,7 @@ language plpgsql set search_path = pg_catalog, pg_temp set client_min_messages =
 declare
   place text := coalesce(schema, case name when 'pg_cron' then 'cron' when 'pg_net' then 'net' else name end);
 begin
-  if obj_description(to_regnamespace(place), 'pg_namespace') is distinct from 'the names of ' || name || ', by pg_frontdesk' then
+  if place is null or obj_description(to_regnamespace(place), 'pg_namespace') is distinct from 'the names of ' || name || ', by pg_frontdesk' then
     raise exception using errcode = 'invalid_schema_name', message = format('the names of "%s" are not in schema "%s"', name, place);
   end if;
   execute format('drop schema %I cascade', place);

@@ -1,4 +1,4 @@
-//! What is wrong with a graph is found before it runs, and said so that it can be mended.
+//! What is wrong with a graph is found before it runs, and said so that it can be fixed.
 
 mod drawing;
 

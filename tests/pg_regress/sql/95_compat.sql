@@ -33,6 +33,13 @@ create role compat_user nologin;
 set role compat_user;
 select cron.schedule('theirs', '* * * * *', 'select 1') > 0 as scheduled;
 select count(*) from cron.job;
+create temporary view forged as select 1 as jobid;
+create trigger t instead of delete on forged for each row execute function cron.write_job();
+select frontdesk.receive_webhook('x', '{}', '{}');
+select frontdesk.doctor();
+select frontdesk.metrics();
+table frontdesk.receipts;
+select frontdesk_internal.read_webhook('none', null, '{}', '', '', '', null, null, null, null, 1);
 select cron.unschedule('nightly');
 reset role;
 
@@ -57,6 +64,7 @@ select net.http_get('https://hooks.example.com/in', '{"q": "a b", "r": "2"}') > 
 select net.http_delete('https://hooks.example.com/in', body => '{"a": 1}') > 0 as sent;
 select net.http_post('https://hooks.example.com/in', headers => '{"content-type": "text/plain"}');
 select method, url, headers, timeout_milliseconds from net.http_request_queue order by id;
+select frontdesk.emit('not.a.request', '{"by": "x", "timeout_ms": "y"}') is not null as emitted;
 select method, url, state, attempts, status, error from frontdesk.requests order by id;
 select * from net._http_response;
 select status, message from net._http_collect_response((select max(id) from net.http_request_queue));
